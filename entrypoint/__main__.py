@@ -1,0 +1,209 @@
+"""The boot sequence, from the command line to the server."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import traceback
+from typing import Any
+
+from . import log, programs, signals, variables
+from .errors import BootError, ExitCode, frames, where
+from .variables import Configuration
+
+USAGE = """\
+Usage: entrypoint [COMMAND]
+
+  serve          boot and serve (the default): configure, wait, migrate, collect, serve
+  migrate        configure, wait for the database, apply migrations
+  check          configure and run Django's system checks; needs no database
+  healthcheck    ask the running server; exit code 0 or 20
+  manage ARGS    run the project's manage.py
+  anything else  is executed as given
+"""
+
+
+# What boot allocates, it mostly keeps: looking for garbage less often saves time. Workers do as usual.
+USUAL_THRESHOLD = gc.get_threshold()
+BOOT_THRESHOLD = 50_000
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; return the exit code (`serve`, `manage` and other programs do not return)."""
+    gc.set_threshold(BOOT_THRESHOLD)
+    try:
+        run(*(arguments or ["serve"]))
+    except BootError as error:
+        trace = {"frames": frames(error.cause)} if error.cause else {}
+        log.error(str(error), exit_code=int(error.code), **trace)
+        return error.code
+    except Exception as error:
+        log.error(
+            f"Unexpected error, a fault of the entrypoint: {type(error).__name__}: {error} ({where(error)}).",
+            exit_code=int(ExitCode.UNEXPECTED),
+            traceback=traceback.format_exc().rstrip(),
+        )
+        return ExitCode.UNEXPECTED
+    return ExitCode.OK
+
+
+def run(command: str, *rest: str) -> None:
+    """Run one command. Raises BootError."""
+    if command in ("-h", "--help", "help"):
+        print(USAGE, end="")
+        return
+    signals.die_at_once()
+    log.start(os.environ)
+    if command not in (*COMMANDS, "manage") and not command.startswith("-"):
+        programs.execute([command, *rest])
+    enter_project()
+    if command == "manage":
+        programs.manage(list(rest))
+    if command not in COMMANDS or rest:
+        raise BootError(
+            ExitCode.CONFIGURATION,
+            f"There is no command {' '.join((command, *rest))!r}: use serve, migrate, check, healthcheck,"
+            " manage ARGS, or a program's name (--help says more).",
+        )
+    COMMANDS[command]()
+
+
+def enter_project() -> None:
+    """Make the project's modules importable, as `python manage.py` would."""
+    try:
+        sys.path[0] = os.getcwd()
+    except OSError as error:
+        raise BootError(
+            ExitCode.CONFIGURATION,
+            f"The working directory cannot be read ({error.strerror}): start in the Django project's.",
+        ) from error
+
+
+def serve() -> None:
+    """configure -> wait -> migrate -> collect -> (superuser) -> serve."""
+    configuration = run_configure()
+    connection = run_wait(configuration)
+    run_migrate(configuration, connection)
+    run_collect(configuration)
+    run_superuser(configuration)
+    run_serve(configuration)
+
+
+def migrate() -> None:
+    """configure -> wait -> migrate; asked for by name, so neither skipped nor forgiven."""
+    from .migrate import migrate as apply
+
+    configuration = run_configure()
+    connection = run_wait(configuration)
+    log.stage("migrate")
+    apply(configuration, connection)
+
+
+def check() -> None:
+    """configure, and Django's system checks for a deployment."""
+    from django.core.management import call_command
+    from django.core.management.base import SystemCheckError
+
+    run_configure()
+    lines = log.Lines()
+    log.stage("check")
+    try:
+        call_command("check", deploy=True, stdout=lines, stderr=lines, no_color=True)
+    except SystemCheckError as error:
+        raise BootError(
+            ExitCode.CONFIGURATION, f"Django's checks fail: {' '.join(str(error).split())}"
+        ) from error
+    finally:
+        lines.finish()
+
+
+def healthcheck() -> None:
+    """Ask the server that runs in this container."""
+    from .healthcheck import healthcheck as ask
+
+    problems: dict[str, str] = {}
+    configuration = variables.read(os.environ, problems)
+    for name in ("GUNICORN_BIND", "HEALTHCHECK_PATH"):
+        if name in problems:
+            raise BootError(ExitCode.CONFIGURATION, problems[name])
+    ask(configuration)
+
+
+COMMANDS = {"serve": serve, "migrate": migrate, "check": check, "healthcheck": healthcheck}
+
+
+def run_configure() -> Configuration:
+    """Stage 1."""
+    from .configure import configure
+
+    log.stage("configure")
+    return configure()
+
+
+def run_wait(configuration: Configuration) -> Any:
+    """Stage 2."""
+    from .database import wait
+
+    log.stage("wait")
+    return wait(configuration)
+
+
+def run_migrate(configuration: Configuration, connection: Any) -> None:
+    """Stage 3."""
+    log.stage("migrate")
+    if configuration.run_migrations:
+        from .migrate import migrate as apply
+
+        forgiving(configuration, lambda: apply(configuration, connection))
+    else:
+        log.info("Migrations are skipped (RUN_MIGRATIONS=0).")
+        if connection is not None:
+            connection.close()
+
+
+def run_collect(configuration: Configuration) -> None:
+    """Stage 4."""
+    log.stage("collect")
+    if configuration.run_collectstatic:
+        from .collect import collect
+
+        forgiving(configuration, lambda: collect(configuration))
+    else:
+        log.info("Static files are not collected (RUN_COLLECTSTATIC=0).")
+
+
+def run_superuser(configuration: Configuration) -> None:
+    """The stage that most deployments do without."""
+    if configuration.superuser:
+        from .superuser import ensure_superuser
+
+        log.stage("superuser")
+        forgiving(configuration, ensure_superuser)
+
+
+def run_serve(configuration: Configuration) -> None:
+    """The last stage; does not return."""
+    from .serve import serve as become_gunicorn
+
+    log.stage("serve")
+    gc.set_threshold(*USUAL_THRESHOLD)
+    become_gunicorn(configuration)
+
+
+FORGIVEN = (ExitCode.MIGRATIONS, ExitCode.MIGRATION_LOCK, ExitCode.COLLECTSTATIC, ExitCode.SUPERUSER)
+
+
+def forgiving(configuration: Configuration, run: Any) -> None:
+    """Run a stage; with MIGRATIONS_STRICT=0 its failure is a warning."""
+    try:
+        run()
+    except BootError as error:
+        if configuration.strict or error.code not in FORGIVEN:
+            raise
+        trace = {"frames": frames(error.cause)} if error.cause else {}
+        log.warning(f"DANGEROUS, MIGRATIONS_STRICT=0: starting in spite of this: {error}", **trace)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

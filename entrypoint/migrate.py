@@ -1,0 +1,193 @@
+"""Stage 3, migrate: apply the project's migrations, one replica at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from . import database, log
+from .errors import BootError, ExitCode, Interrupted, describe
+from .signals import Deferred
+from .variables import Configuration
+
+# Any number will do, as long as every replica uses the same one; this one spells "migrate".
+LOCK = int.from_bytes(b"migrate")
+POLL = 0.25  # seconds
+REMIND = 30.0  # seconds
+
+# A lock is held by a transaction that does nothing for as long as the migrations take.
+_NO_TIMEOUTS = """
+    SELECT set_config(name, '0', true) FROM pg_settings
+    WHERE name IN ('idle_in_transaction_session_timeout', 'statement_timeout', 'transaction_timeout')
+"""
+
+
+def migrate(configuration: Configuration, connection: Any) -> None:
+    """Run Django's system checks and `migrate`, under a lock held on `connection` (None: without one).
+
+    Raises BootError: APPLICATION if the checks cannot import the project, MIGRATION_LOCK when another replica
+    takes too long, MIGRATIONS when they fail, Interrupted after a migration during which SIGTERM arrived.
+    """
+    from django.db import Error
+
+    _check()
+    if connection is None:
+        _apply()
+        return
+    try:
+        with _lock(connection, configuration.migration_lock_timeout):
+            _apply()
+    except Error as error:
+        raise _lost(error) from error
+    except BootError as error:
+        # A migration that fails may be forgiven; a database that went away is another matter.
+        if error.code is ExitCode.MIGRATIONS and not connection.is_usable():
+            raise _lost(error) from error
+        raise
+    finally:
+        connection.close()
+
+
+def _lost(error: Exception) -> BootError:
+    reason = " ".join(str(error).split()).rstrip(".")
+    return BootError(
+        ExitCode.DATABASE_UNAVAILABLE, f"PostgreSQL went away during the migrations: {reason}. See its log."
+    )
+
+
+def _check() -> None:
+    """Django's system checks, which `manage.py migrate` runs too."""
+    from django.core.management import call_command
+    from django.core.management.base import SystemCheckError
+
+    lines = log.Lines()
+    try:
+        call_command("check", databases=[database.ALIAS], stdout=lines, stderr=lines, no_color=True)
+    except SystemCheckError as error:
+        raise BootError(
+            ExitCode.MIGRATIONS, f"Django's checks fail: {' '.join(str(error).split())}"
+        ) from error
+    except Exception as error:
+        raise BootError(
+            ExitCode.APPLICATION, f"The project cannot be imported: {describe(error)}.", cause=error
+        ) from error
+    lines.finish()
+
+
+@contextlib.contextmanager
+def _lock(connection: Any, limit: int) -> Iterator[None]:
+    """Hold the migration lock. It belongs to a transaction, not to a session.
+
+    So it works through a pooler that gives each transaction another session, and it is gone as soon as the
+    transaction or its client is. The transaction must not hold a snapshot, or CREATE INDEX CONCURRENTLY in a
+    migration would wait for it for ever: hence its isolation.
+    """
+    deadline = time.monotonic() + limit
+    told_at: float | None = None
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            if cursor.fetchone()[0]:
+                break
+            cursor.execute("ROLLBACK")
+            now = time.monotonic()
+            if now >= deadline:
+                raise BootError(
+                    ExitCode.MIGRATION_LOCK,
+                    f"Another replica has been applying migrations for more than {limit} s: see its log, or"
+                    " raise MIGRATION_LOCK_TIMEOUT.",
+                )
+            if told_at is None or now - told_at >= REMIND:
+                log.info(f"Another replica is applying migrations; waiting for it (at most {limit} s).")
+                told_at = now
+            time.sleep(min(POLL, deadline - now))
+        cursor.execute(_NO_TIMEOUTS)
+        yield
+        _verify(cursor)
+
+
+def _verify(cursor: Any) -> None:
+    """Give the lock back, and warn if it was lost on the way."""
+    from django.db import Error
+
+    try:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND granted"
+        )
+        held = cursor.fetchone()[0] > 0
+        cursor.execute("COMMIT")
+    except Error:
+        held = False
+    if not held:
+        log.warning(
+            "The connection that held the migration lock was lost while migrations were applied, so another"
+            " replica may have applied some at the same time: look for what ends idle connections."
+        )
+
+
+def _apply() -> None:
+    from django.core.management import call_command, get_commands, load_command_class
+    from django.db import connections
+
+    # The project may have a `migrate` of its own.
+    app = get_commands()["migrate"]
+    command = load_command_class(app, "migrate") if isinstance(app, str) else app
+    progress = _Progress()
+    command.migration_progress_callback = progress
+    lines = log.Lines()
+    failure: BootError | None = None
+    try:
+        call_command(command, interactive=False, verbosity=1, stdout=lines, stderr=lines, no_color=True)
+    except Interrupted:
+        raise
+    except (Exception, SystemExit) as error:
+        subject = f"Migration {progress.current} failed" if progress.current else "Migrations failed"
+        reason = describe(error)
+        if "permission denied" in reason:
+            reason += "; grant the database's user the right to create and alter tables"
+        failure = BootError(ExitCode.MIGRATIONS, f"{subject}: {reason}.", cause=error)
+    finally:
+        progress.release()
+        lines.finish()
+        connections.close_all()
+    if progress.deferred.received:
+        raise progress.interruption()
+    if failure:
+        raise failure
+
+
+class _Progress:
+    """Told by Django where it stands. While a migration is being applied, SIGTERM and SIGINT are deferred."""
+
+    def __init__(self) -> None:
+        self.current = ""
+        self.deferred = Deferred()
+        self._began = 0.0
+
+    def __call__(self, action: str, migration: Any = None, fake: bool = False) -> None:
+        if action == "apply_start":
+            self.current = str(migration)
+            log.info(f"Applying {self.current}.", migration=self.current)
+            self._began = time.monotonic()
+            self.deferred.hold()
+        elif action == "apply_success":
+            self.release()
+            seconds = round(time.monotonic() - self._began, 3)
+            log.info(f"Applied {self.current} in {seconds} s.", migration=self.current, seconds=seconds)
+            if self.deferred.received:
+                raise self.interruption()
+            self.current = ""
+
+    def release(self) -> None:
+        self.deferred.release()
+
+    def interruption(self) -> Interrupted:
+        number = self.deferred.received
+        assert number is not None
+        return Interrupted(
+            ExitCode[number.name],
+            f"Stopped by {number.name}, once {self.current} was done; the next start continues from there.",
+        )

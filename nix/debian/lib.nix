@@ -1,0 +1,36 @@
+# The functions of nixpkgs' `lib` that the flake uses, with the same names and meanings.
+builtins
+// rec {
+  genAttrs = names: f: builtins.listToAttrs (map (name: { inherit name; value = f name; }) names);
+  filterAttrs =
+    keep: set: builtins.removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
+  mapAttrsToList = f: set: map (name: f name set.${name}) (builtins.attrNames set);
+  imap = f: list: builtins.genList (index: f (index + 1) (builtins.elemAt list index)) (builtins.length list);
+  optional = condition: value: if condition then [ value ] else [ ];
+  optionals = condition: list: if condition then list else [ ];
+  optionalString = condition: text: if condition then text else "";
+  optionalAttrs = condition: set: if condition then set else { };
+  concatMapStringsSep = separator: f: list: builtins.concatStringsSep separator (map f list);
+  unique = builtins.foldl' (seen: item: if builtins.elem item seen then seen else seen ++ [ item ]) [ ];
+  hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
+  hasSuffix =
+    suffix: text:
+    let
+      start = builtins.stringLength text - builtins.stringLength suffix;
+    in
+    start >= 0 && builtins.substring start (-1) text == suffix;
+  removePrefix = prefix: text: if hasPrefix prefix text then builtins.substring (builtins.stringLength prefix) (-1) text else text;
+  toLower =
+    builtins.replaceStrings
+      [ "A" "B" "C" "D" "E" "F" "G" "H" "I" "J" "K" "L" "M" "N" "O" "P" "Q" "R" "S" "T" "U" "V" "W" "X" "Y" "Z" ]
+      [ "a" "b" "c" "d" "e" "f" "g" "h" "i" "j" "k" "l" "m" "n" "o" "p" "q" "r" "s" "t" "u" "v" "w" "x" "y" "z" ];
+  makeBinPath = concatMapStringsSep ":" (path: "${path}/bin");
+  getExe = package: "${package}/bin/${package.meta.mainProgram or package.pname or package.name}";
+  escapeShellArg = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
+  escapeShellArgs = concatMapStringsSep " " escapeShellArg;
+  importTOML = path: builtins.fromTOML (builtins.readFile path);
+  importJSON = path: builtins.fromJSON (builtins.readFile path);
+  cleanSourceWith = { src, filter, name ? "source" }: builtins.path { path = src; inherit filter name; };
+  throwIf = condition: message: value: if condition then throw message else value;
+  throwIfNot = condition: throwIf (!condition);
+}

@@ -1,0 +1,39 @@
+# The attributes, under nixpkgs' names. What each is made of is in the files imported here.
+{ system }:
+let
+  lib = import ./lib.nix;
+  lock = lib.importJSON ./lock.json;
+  builders = import ./builders.nix {
+    inherit
+      lib
+      system
+      lock
+      debian
+      python
+      ;
+  };
+  debian = import ./debian.nix { inherit lib lock builders; };
+  busybox = import ./busybox.nix { inherit builders debian; };
+  python = import ./python.nix { inherit lib lock builders debian; };
+in
+builders.public
+// {
+  inherit lib system;
+  inherit busybox;
+  inherit (debian) tini;
+  bashInteractive = debian.bash;
+  cacert = import ./cacert.nix { inherit builders debian; };
+  dockerTools = import ./docker-tools {
+    inherit
+      lib
+      builders
+      busybox
+      debian
+      python
+      ;
+  };
+  postgresql_17 = import ./postgresql.nix { inherit builders debian python; };
+  python313 = python;
+  inherit (python.pkgs) ruff;
+  tzdata = debian.tzdata;
+}

@@ -1,0 +1,134 @@
+# Debian's Python, wheels, and environments of them, with the interface of nixpkgs' `python3`.
+{
+  lib,
+  lock,
+  builders,
+  debian,
+}:
+let
+  packagesToml = lib.importTOML ./packages.toml;
+  pythonVersion = packagesToml.debian.python;
+  sitePackages = "lib/python${pythonVersion}/site-packages";
+
+  # Byte code is addressed by nothing but its name ("unchecked"), for in a store no source changes, and all are
+  # dated the same.
+  compile = folder: ''
+    PYTHONHASHSEED=0 "$python" -m compileall -q --invalidation-mode unchecked-hash ${folder}
+  '';
+
+  # Debian cuts Python into four packages; Python finds its library only where its program is.
+  interpreter =
+    builders.runCommand "python3-${lib.head (lib.split "-" lock.debian."python${pythonVersion}".version)}"
+      {
+        passthru = {
+          inherit pythonVersion sitePackages pkgs withPackages;
+          interpreter = "${interpreter}/bin/python${pythonVersion}";
+        };
+        meta.mainProgram = "python3";
+      }
+      ''
+        for package in ${
+          lib.concatMapStringsSep " " (part: "${debian.${part}}") [
+            "python${pythonVersion}-minimal"
+            "libpython${pythonVersion}-minimal"
+            "libpython${pythonVersion}-stdlib"
+            "python${pythonVersion}"
+          ]
+        }; do
+          mkdir -p $out
+          cp -a $package/. $out/
+          chmod -R u+w $out
+        done
+        ln -s python${pythonVersion} $out/bin/python3
+        ln -s python${pythonVersion} $out/bin/python
+
+        # A graphical toolkit, an installer of other packages and databases of the 1980s, none of which a server has.
+        cd $out/lib/python${pythonVersion}
+        rm -rf ensurepip idlelib tkinter turtle.py turtledemo pydoc_data test lib-dynload/_dbm.* lib-dynload/_gdbm.*
+        rm -rf $out/share/applications $out/share/binfmts $out/share/python3
+
+        python=$out/bin/python${pythonVersion}
+        ${compile "$out/lib/python${pythonVersion}"}
+      '';
+
+  wheel =
+    name:
+    { version, file, sha256, requires }:
+    builders.runCommand "python3-${name}-${version}"
+      {
+        passthru = {
+          pname = name;
+          inherit version;
+          propagatedBuildInputs = map (required: pkgs.${required}) requires;
+        };
+      }
+      ''
+        python=${interpreter.interpreter}
+        $python ${./install_wheel.py} ${builders.seeded { name = file; inherit sha256; }} $out ${sitePackages}
+        ${debian.elf}
+        fix_elf_files $out ${
+          lib.concatMapStringsSep ":" (library: "${debian.${library}}/lib/x86_64-linux-gnu") [
+            "libc6"
+            "libgcc-s1"
+            "libstdc++6"
+            "zlib1g"
+          ]
+        }
+        ${compile "$out/${sitePackages}"}
+      '';
+
+  # A Python package that is Debian's, because it is compiled against Debian's libraries.
+  fromDebian =
+    name: package:
+    builders.runCommand "python3-${name}-${lib.head (lib.split "-" lock.debian.${package}.version)}"
+      {
+        passthru = {
+          pname = name;
+          version = lib.head (lib.split "-" lock.debian.${package}.version);
+          propagatedBuildInputs = [ ];
+        };
+      }
+      ''
+        mkdir -p $out/$(dirname ${sitePackages})
+        cp -a ${debian.${package}}/lib/python3/dist-packages $out/${sitePackages}
+        cp -a ${debian.${package}}/share $out/share
+        chmod -R u+w $out
+        python=${interpreter.interpreter}
+        ${compile "$out/${sitePackages}"}
+      '';
+
+  pkgs =
+    lib.mapAttrs fromDebian packagesToml.wheels.debian
+    // lib.mapAttrs wheel lock.wheels
+    // {
+      python = interpreter;
+    };
+
+  # An environment with the packages that `select` picks from the set, and all they need: a virtual environment.
+  withPackages =
+    select:
+    let
+      closure = builtins.genericClosure {
+        startSet = map keyed (select pkgs);
+        operator = item: map keyed item.package.propagatedBuildInputs;
+      };
+      keyed = package: {
+        key = package.pname;
+        inherit package;
+      };
+    in
+    builders.runCommand "python3-environment"
+      {
+        passthru = {
+          inherit pythonVersion sitePackages;
+          python = interpreter;
+          packages = map (item: item.package) closure;
+        };
+        meta.mainProgram = "python3";
+      }
+      ''
+        ${interpreter.interpreter} ${./environment.py} ${interpreter} $out ${sitePackages} \
+          ${lib.concatMapStringsSep " " (item: "${item.package}") closure}
+      '';
+in
+interpreter

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""Put the files that lock.json names into the Nix store, those that are not there yet.
+
+usage: seed.py
+
+Exit codes: 0 all there; 3 a mirror no longer has a locked file; 1 anything else, said in one sentence.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import mirror
+from storepath import fixed_output_path
+from unpack import BOOTSTRAP, extract_busybox
+
+GONE = 3
+BATCH = 14  # Debian packages a download, so that progress can be shown
+
+
+def main() -> None:
+    lock = json.loads((Path(__file__).resolve().parent / "lock.json").read_text())
+    debs = {store_name(package["path"]): package for package in lock["debian"].values()}
+    wheels = {package["file"]: (name, package) for name, package in lock["wheels"].items()}
+    paths = {name: fixed_output_path(name, package["sha256"]) for name, package in debs.items()}
+    paths |= {name: fixed_output_path(name, package["sha256"]) for name, (_, package) in wheels.items()}
+    paths[BOOTSTRAP] = fixed_output_path(BOOTSTRAP, lock["busybox"], recursive=True)
+    missing = missing_from_store(list(paths.values()))
+    debs = {name: package for name, package in debs.items() if paths[name] in missing}
+    wheels = {name: entry for name, entry in wheels.items() if paths[name] in missing}
+    bootstrap = paths[BOOTSTRAP] in missing
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if debs or bootstrap:
+            seed_debs(debs, lock["debian"]["busybox-static"] if bootstrap else None, folder)
+        if wheels:
+            seed_wheels(dict(wheels.values()), lock["python"], folder)
+
+
+def store_name(path: str) -> str:
+    """A pool path's file name with the characters that Nix allows in a store path's name."""
+    return path.rsplit("/", 1)[1].replace("~", "-").replace("%", "-").replace(":", "-")
+
+
+def missing_from_store(paths: list[str]) -> set[str]:
+    """Those of the store paths that are not valid, asked in one go."""
+    return set(nix_store("--check-validity", "--print-invalid", *paths).split())
+
+
+def nix_store(*arguments: str) -> str:
+    result = subprocess.run(["nix-store", *arguments], capture_output=True, text=True)
+    if result.returncode != 0:
+        raise mirror.MirrorError(f"Nix refused: {' '.join(result.stderr.split())}")
+    return result.stdout
+
+
+def seed_debs(debs: dict[str, Any], bootstrap: dict[str, Any] | None, folder: Path) -> None:
+    """Fetch and add Debian packages, and `bootstrap`, busybox-static, unpacked."""
+    files = {name: (package["path"], package["sha256"]) for name, package in debs.items()}
+    if bootstrap:
+        files[store_name(bootstrap["path"])] = (bootstrap["path"], bootstrap["sha256"])
+    size = sum(package["size"] for package in debs.values())
+    names = list(files)
+    for start in range(0, len(names), BATCH):
+        say(f"Fetching Debian packages: {start} of {len(names)} ({size / 1e6:.0f} MB in all) ...")
+        mirror.download_debs({name: files[name] for name in names[start : start + BATCH]}, folder)
+    nix_store("--add-fixed", "sha256", *(str(folder / name) for name in names))
+    if bootstrap:
+        extract_busybox(folder / store_name(bootstrap["path"]), folder / BOOTSTRAP)
+        nix_store("--add-fixed", "--recursive", "sha256", str(folder / BOOTSTRAP))
+
+
+def seed_wheels(wheels: dict[str, Any], python: str, folder: Path) -> None:
+    """Fetch and add wheels."""
+    say(f"Fetching {len(wheels)} Python wheels ...")
+    wanted = {name: (package["version"], package["sha256"]) for name, package in wheels.items()}
+    mirror.download_wheels(wanted, python, folder)
+    nix_store("--add-fixed", "sha256", *(str(folder / package["file"]) for package in wheels.values()))
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except mirror.Gone as error:
+        say(f"seed: {error}")
+        raise SystemExit(GONE) from None
+    except mirror.MirrorError as error:
+        raise SystemExit(f"seed: {error}") from None

@@ -1,0 +1,17 @@
+# The boot sequence, byte-compiled. Which Python runs it is the image's to say: the project's environment.
+{ pkgs }:
+let
+  source = pkgs.lib.cleanSourceWith {
+    src = ../entrypoint;
+    name = "source";
+    filter = path: _: baseNameOf path != "__pycache__";
+  };
+in
+pkgs.runCommand "entrypoint" { meta.mainProgram = "entrypoint"; } ''
+  mkdir -p $out/bin
+  cp -r ${source} $out/entrypoint
+  chmod -R u+w $out/entrypoint
+  chmod +x $out/entrypoint/bin/entrypoint
+  ln -s ../entrypoint/bin/entrypoint $out/bin/entrypoint
+  PYTHONHASHSEED=0 ${pkgs.python313}/bin/python3 -m compileall -q --invalidation-mode unchecked-hash $out/entrypoint
+''

@@ -1,0 +1,181 @@
+"""`nix run`: a Django project, booted as its image boots, on a PostgreSQL of its own.
+
+Everything it keeps is in `.run` below the working directory: the database, uploads, secrets. Remove that folder to
+start anew. Exit code: that of the boot sequence (docs/boot.md), or 1 when it did not come to that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from cluster import OWNER, Cluster, ClusterError, ordinary_user
+from reachable import within_reach
+from workdir import copy_project
+
+HEALTH = "/api/health/"
+DATABASE = "django"
+
+
+class RunError(Exception):
+    """It cannot run; the message is one sentence for a person."""
+
+
+def main() -> int:
+    options = parse_arguments()
+    state = prepare_state(Path.cwd() / ".run")
+    check_port(options.port)
+    project = copy_project(options.project, state / "app", ordinary_user())
+    print("Starting PostgreSQL ...", file=sys.stderr, flush=True)
+    with Cluster(state / "postgresql") as cluster:
+        create_database(cluster)
+        environment = make_environment(state, cluster, options.port)
+        server = start_server(options.entrypoint, project, environment)
+        return supervise(server, options.port, environment)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="nix run", description=__doc__)
+    parser.add_argument("--project", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--entrypoint", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, default=8000, help="the port on 127.0.0.1 (default: 8000)")
+    return parser.parse_args()
+
+
+def prepare_state(folder: Path) -> Path:
+    """Make the folder, take it for this process alone, and return a path to it that an ordinary user can follow."""
+    try:
+        folder.mkdir(exist_ok=True)
+        lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise RunError(
+            f"Cannot write in {folder.parent}: {error.strerror}. Run it in a folder that you may write in."
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise RunError(f"It runs already: another process uses {folder}. Stop that one first.") from None
+    user = ordinary_user()
+    return within_reach(folder, user) if user else folder
+
+
+def check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "no such port"
+            raise RunError(
+                f"Cannot serve on 127.0.0.1:{port}: {reason}. Choose another port: nix run . -- --port 8001"
+            ) from error
+
+
+def create_database(cluster: Cluster) -> None:
+    """The project's database, unless it is there from the last time."""
+    environment = os.environ | {"PGPASSWORD": cluster.password}
+    connection = ["--host", cluster.host, "--port", str(cluster.port), "--username", OWNER]
+    query = ["psql", *connection, "--dbname", "postgres", "--tuples-only", "--no-align"]
+    query += ["--command", f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'"]
+    found = subprocess.run(query, env=environment, capture_output=True, text=True)
+    if found.returncode == 0 and not found.stdout.strip():
+        found = subprocess.run(
+            ["createdb", *connection, DATABASE], env=environment, capture_output=True, text=True
+        )
+    if found.returncode != 0:
+        raise RunError(f"Cannot create the database: {' '.join(found.stderr.split())}")
+
+
+def make_environment(state: Path, cluster: Cluster, port: int) -> dict[str, str]:
+    """What docs/boot.md asks of a deployment, here for plain http on this machine."""
+    origin = f"http://127.0.0.1:{port}"
+    defaults = {
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "CSRF_TRUSTED_ORIGINS": origin,
+        "CORS_ALLOWED_ORIGINS": origin,
+        "HTTPS_ONLY": "0",
+        "GUNICORN_BIND": f"127.0.0.1:{port}",
+        "WEB_CONCURRENCY": "2",
+        "LOG_FORMAT": "console",
+        "DJANGO_SUPERUSER_USERNAME": "admin",
+        "DJANGO_SUPERUSER_EMAIL": "admin@localhost",
+        "DJANGO_SUPERUSER_PASSWORD": kept_secret(state / "admin-password", 12),
+        "SECRET_KEY": kept_secret(state / "secret-key", 50),
+    }
+    database = {
+        "POSTGRES_HOST": cluster.host,
+        "POSTGRES_PORT": str(cluster.port),
+        "POSTGRES_USER": OWNER,
+        "POSTGRES_DB": DATABASE,
+        "POSTGRES_PASSWORD": cluster.password,
+    }
+    return defaults | dict(os.environ) | database
+
+
+def kept_secret(file: Path, length: int) -> str:
+    """A random secret of `length` bytes, made the first time."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(length) + "\n")
+    return file.read_text().strip()
+
+
+def start_server(entrypoint: Path, project: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    user = ordinary_user()
+    account = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    # A session of its own: Ctrl-C is passed on once, by supervise(), and not by the terminal as well.
+    return subprocess.Popen(
+        [sys.executable, str(entrypoint)], cwd=project, env=environment, start_new_session=True, **account
+    )
+
+
+def supervise(server: subprocess.Popen[bytes], port: int, environment: dict[str, str]) -> int:
+    """Say when it serves, pass signals on, and return its exit code."""
+    stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal stopped
+        stopped = True
+        server.send_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    while server.poll() is None and not stopped and not serves(port):
+        time.sleep(0.1)
+    if server.poll() is None and not stopped:
+        print(
+            f"\n  http://127.0.0.1:{port}/admin/\n"
+            f"  user {environment['DJANGO_SUPERUSER_USERNAME']}, password: see `cat .run/admin-password`\n"
+            "  Ctrl-C stops it.\n",
+            file=sys.stderr,
+            flush=True,
+        )
+    code = server.wait()
+    return 0 if stopped else code
+
+
+def serves(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{HEALTH}", timeout=2) as response:
+            return bool(response.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (RunError, ClusterError) as error:
+        sys.exit(f"run: {error}")
+    except OSError as error:
+        sys.exit(f"run: {error.strerror}: {error.filename}.")

@@ -1,0 +1,172 @@
+"""config.settings.production: what it refuses, what it makes of the environment, and its invariants."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+REQUIRED = [
+    "SECRET_KEY",
+    "POSTGRES_PASSWORD",
+    "ALLOWED_HOSTS",
+    "CSRF_TRUSTED_ORIGINS",
+    "CORS_ALLOWED_ORIGINS",
+]
+
+
+def refusal(load, variables) -> list[str]:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        load(variables)
+    return str(refused.value).split("\n")
+
+
+def test_a_right_environment_loads_with_the_documented_defaults(load, production):
+    loaded = load(production)
+    database = loaded["DATABASES"]["default"]
+    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert [database[key] for key in ("HOST", "PORT", "USER", "NAME")] == ["db", 5432, "eatfit24", "eatfit24"]
+    assert database["PASSWORD"] == production["POSTGRES_PASSWORD"]
+    assert loaded["DEBUG"] is False
+    assert loaded["ALLOWED_HOSTS"] == ["api.example.com"]
+    assert loaded["CSRF_TRUSTED_ORIGINS"] == loaded["CORS_ALLOWED_ORIGINS"] == ["https://app.example.com"]
+
+
+def test_database_address_from_the_environment(load, production):
+    address = {
+        "POSTGRES_HOST": "/run/postgresql",
+        "POSTGRES_PORT": "6432",
+        "POSTGRES_USER": "u",
+        "POSTGRES_DB": "d",
+    }
+    database = load({**production, **address})["DATABASES"]["default"]
+    assert [database[key] for key in ("HOST", "PORT", "USER", "NAME")] == ["/run/postgresql", 6432, "u", "d"]
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("value", [None, "", "  "])
+def test_required_variable_missing_or_empty(load, production, name, value):
+    variables = {**production, name: value} if value is not None else {**production}
+    if value is None:
+        del variables[name]
+    (line,) = refusal(load, variables)
+    assert line.startswith(f"{name} is {'not set' if value is None else 'empty'}: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "https://api.example.com"),
+        ("CSRF_TRUSTED_ORIGINS", "app.example.com"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example.com/"),
+        ("POSTGRES_PORT", "postgres"),
+        ("POSTGRES_PORT", "0"),
+        ("POSTGRES_HOST", "postgres://db"),
+        ("SECRET_KEY", "changeme"),
+        ("DEBUG", "maybe"),
+        ("HTTPS_ONLY", "sometimes"),
+        ("LOG_FORMAT", "xml"),
+        ("DJANGO_LOG_TO_FILES", "2"),
+    ],
+)
+def test_malformed_variable(load, production, name, value):
+    (line,) = refusal(load, {**production, name: value})
+    assert line.startswith(f"{name} ")
+
+
+def test_all_problems_are_told_at_once(load):
+    lines = refusal(load, {"DEBUG": "1", "POSTGRES_PORT": "x", "HTTPS_ONLY": "x"})
+    assert {line.split()[0] for line in lines} == {*REQUIRED, "DEBUG", "POSTGRES_PORT", "HTTPS_ONLY"}
+    assert len(lines) == 8
+
+
+@pytest.mark.parametrize("value", ["1", "True", "yes", "on"])
+def test_debug_is_refused(load, production, value):
+    (line,) = refusal(load, {**production, "DEBUG": value})
+    assert line.startswith("DEBUG is on: ")
+
+
+@pytest.mark.parametrize("value", ["0", "False", "", "no"])
+def test_debug_off_is_accepted(load, production, value):
+    assert load({**production, "DEBUG": value})["DEBUG"] is False
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DB_ENGINE", "DATABASE_ENGINE"])
+def test_asking_for_sqlite_is_refused(load, production, name):
+    (line,) = refusal(load, {**production, name: "sqlite:////data/db.sqlite3"})
+    assert line.startswith(f"{name} asks for SQLite")
+
+
+def test_a_postgresql_url_of_the_platform_does_no_harm(load, production):
+    loaded = load({**production, "DATABASE_URL": "postgres://elsewhere/app"})
+    assert loaded["DATABASES"]["default"]["HOST"] == "db"
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'x'}}", "PostgreSQL only"),
+        ("DEBUG = True", "DEBUG is on"),
+    ],
+)
+def test_settings_made_from_production_keep_its_invariants(run, project, production, override, problem):
+    (project / "derived.py").write_text(f"from config.settings.production import *\n{override}\n")
+    result = run(project, {**production, "DJANGO_SETTINGS_MODULE": "derived"}, "manage.py", "check")
+    assert result.returncode == 10
+    assert problem in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_secrets_from_files(load, production, tmp_path):
+    variables = dict(production)
+    for name in ("SECRET_KEY", "POSTGRES_PASSWORD"):
+        file = tmp_path / name
+        file.write_text(variables.pop(name) + "\n")
+        variables[f"{name}_FILE"] = str(file)
+    loaded = load(variables)
+    assert loaded["SECRET_KEY"] == production["SECRET_KEY"]
+    assert loaded["DATABASES"]["default"]["PASSWORD"] == production["POSTGRES_PASSWORD"]
+
+
+def test_connections_heal_and_suit_a_pooler(load, production):
+    database = load(production)["DATABASES"]["default"]
+    assert database["CONN_HEALTH_CHECKS"] is True
+    assert database["CONN_MAX_AGE"] > 0
+    assert database["DISABLE_SERVER_SIDE_CURSORS"] is True
+    assert 0 < database["OPTIONS"]["connect_timeout"] <= 5
+
+
+def test_https_only_is_the_default_and_can_be_turned_off(load, production):
+    names = ("SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS")
+    on = load(production)
+    assert all(on[name] for name in names)
+    assert on["SECURE_PROXY_SSL_HEADER"] == ("HTTP_X_FORWARDED_PROTO", "https")
+    off = load({**production, "HTTPS_ONLY": "0"})
+    assert not any(off[name] for name in names)
+    assert "SECURE_PROXY_SSL_HEADER" not in off
+
+
+def test_check_deploy_is_clean(run, backend, production):
+    result = run(backend, production, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    assert result.returncode == 0, result.stderr
+    assert "no issues (0 silenced)" in result.stdout
+
+
+def test_models_and_migrations_agree(run, backend):
+    result = run(
+        backend, {"DJANGO_SETTINGS_MODULE": "config.settings.test"}, "manage.py", "makemigrations", "--check"
+    )
+    assert result.returncode == 0, result.stdout
+
+
+def test_directories(load, production, backend):
+    loaded = load(production)
+    assert loaded["STATIC_ROOT"] == backend / "staticfiles"
+    assert loaded["MEDIA_ROOT"] == backend / "media"
+
+
+@pytest.mark.parametrize("name", ["local", "test"])
+def test_sqlite_is_allowed_elsewhere_with_nothing_set(load, name):
+    loaded = load({}, name)
+    assert loaded["DATABASES"]["default"]["ENGINE"] == "django.db.backends.sqlite3"
+    assert loaded["DEBUG"] is (name == "local")

@@ -1,0 +1,249 @@
+"""Waiting for PostgreSQL: what waiting can mend is retried within one deadline, the rest ends the boot at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import threading
+
+import pytest
+
+from entrypoint import database as database_stage
+from tests.entrypoint.booting import PASSWORD, free_port
+
+
+def test_refused_until_the_deadline(boot):
+    running = boot(POSTGRES_PORT=str(free_port()), DATABASE_WAIT_TIMEOUT="3")
+    assert running.exit_code() == 11
+    assert "was not available within 3 s: Connection refused." in running.error
+    assert "POSTGRES_HOST, POSTGRES_PORT" in running.error
+    assert any("Waiting for PostgreSQL at 127.0.0.1:" in each for each in running.messages(stage="wait"))
+
+
+def test_a_host_that_cannot_be_resolved_is_waited_for(boot):
+    running = boot(POSTGRES_HOST="db.invalid", DATABASE_WAIT_TIMEOUT="1")
+    assert running.exit_code() == 11
+    assert 'could not translate host name "db.invalid"' in running.error
+
+
+def test_a_host_that_never_answers_is_given_up(boot):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        running = boot(POSTGRES_PORT=str(silent.getsockname()[1]), DATABASE_WAIT_TIMEOUT="2")
+        assert running.exit_code() == 11
+    assert "was not available within 2 s: no answer within 2 s" in running.error
+
+
+def test_a_server_that_comes_up_late_is_used(boot, cluster):
+    port = free_port()
+    running = boot("migrate", POSTGRES_PORT=str(port))
+    running.until_logged("Connection refused")
+    with forwarding(port, cluster.port):
+        assert running.exit_code() == 0
+    assert running.messages(stage="wait")[-1].endswith(" is ready.")
+
+
+def test_too_many_connections_are_waited_out(boot, sql, database):
+    sql(f'ALTER DATABASE "{database}" CONNECTION LIMIT 0')
+    running = boot("migrate")
+    running.until_logged("too many connections")
+    sql(f'ALTER DATABASE "{database}" CONNECTION LIMIT -1')
+    assert running.exit_code() == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "advice"),
+    [
+        ({"POSTGRES_PASSWORD": "wrong-password"}, "password authentication failed", "POSTGRES_PASSWORD_FILE"),
+        ({"POSTGRES_PASSWORD": ""}, "no password supplied", "POSTGRES_PASSWORD"),
+        ({"POSTGRES_DB": "nowhere"}, 'database "nowhere" does not exist', "create the database"),
+        ({"POSTGRES_USER": "nobody_here"}, 'authentication failed for user "nobody_here"', "POSTGRES_USER"),
+        ({"PATH": "/nowhere"}, "pg_isready cannot be run: No such file or directory", "PATH"),
+    ],
+)
+def test_what_waiting_cannot_mend_fails_at_once(boot, changes, reason, advice):
+    # Were it retried, the test would give up before the boot does.
+    running = boot(**changes, DATABASE_WAIT_TIMEOUT="3600")
+    assert running.exit_code() == 12
+    assert reason in running.error
+    assert advice in running.error
+    assert PASSWORD not in running.output
+    assert "wrong-password" not in running.output
+
+
+def test_no_right_to_connect_fails_at_once(boot, sql, database):
+    sql(
+        "DO $$ BEGIN CREATE ROLE stranger LOGIN PASSWORD 'stranger-password'; "
+        "EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    )
+    sql(f'REVOKE CONNECT ON DATABASE "{database}" FROM PUBLIC')
+    running = boot(
+        POSTGRES_USER="stranger", POSTGRES_PASSWORD="stranger-password", DATABASE_WAIT_TIMEOUT="3600"
+    )
+    assert running.exit_code() == 12
+    assert "permission denied for database" in running.error
+
+
+def test_a_role_that_may_not_log_in_fails_at_once(boot, sql):
+    sql(
+        "DO $$ BEGIN CREATE ROLE sleeper NOLOGIN PASSWORD 'sleeper-password'; "
+        "EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    )
+    running = boot(
+        POSTGRES_USER="sleeper", POSTGRES_PASSWORD="sleeper-password", DATABASE_WAIT_TIMEOUT="3600"
+    )
+    assert running.exit_code() == 12
+    assert 'role "sleeper" is not permitted to log in' in running.error
+
+
+def test_no_entry_in_pg_hba_fails_at_once(boot, cluster, sql, database):
+    hba = cluster.data / "pg_hba.conf"
+    before = hba.read_text()
+    hba.write_text(f"host {database} app 127.0.0.1/32 reject\n{before}")
+    sql("SELECT pg_reload_conf()")
+    try:
+        running = boot(DATABASE_WAIT_TIMEOUT="3600")
+        assert running.exit_code() == 12
+        assert "pg_hba.conf rejects connection" in running.error
+    finally:
+        hba.write_text(before)
+        sql("SELECT pg_reload_conf()")
+
+
+def test_emergency_mode_does_not_forgive_a_refused_database(boot):
+    assert boot(MIGRATIONS_STRICT="0", POSTGRES_DB="nowhere").exit_code() == 12
+    assert (
+        boot(MIGRATIONS_STRICT="0", POSTGRES_PORT=str(free_port()), DATABASE_WAIT_TIMEOUT="1").exit_code()
+        == 11
+    )
+
+
+def test_an_option_that_the_driver_does_not_know(boot, project):
+    project.add_setting("DATABASES['default']['OPTIONS'] = {'no_such_option': 1}")
+    running = boot(DATABASE_WAIT_TIMEOUT="3600")
+    assert running.exit_code() == 12
+    assert "no_such_option" in running.error
+
+
+def test_a_socket_directory_is_a_host(boot, cluster):
+    assert boot("migrate", POSTGRES_HOST=cluster.host).exit_code() == 0
+
+
+def test_a_service_and_a_password_file_are_honoured(boot, project, cluster, database):
+    service = project.write(
+        "services.conf", f"[shop]\nhost=127.0.0.1\nport={cluster.port}\nuser=app\ndbname={database}\n"
+    )
+    passfile = project.write("passwords", f"127.0.0.1:{cluster.port}:*:app:{PASSWORD}\n")
+    passfile.chmod(0o600)
+    project.add_setting(
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql',"
+        f" 'OPTIONS': {{'service': 'shop', 'passfile': {str(passfile)!r}}}}}}}"
+    )
+    running = boot("migrate", PGSERVICEFILE=str(service), POSTGRES_PASSWORD=None)
+    assert running.exit_code() == 0
+    assert "PostgreSQL at service shop is ready." in running.messages(stage="wait")
+
+
+def test_sqlite_is_not_waited_for(boot, project):
+    project.add_setting(
+        "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': BASE_DIR / 'db.sqlite3'}}"
+    )
+    running = boot("migrate")
+    assert running.exit_code() == 0
+    assert "The database is SQLite, not PostgreSQL: nothing to wait for." in running.messages(stage="wait")
+    assert (project.directory / "db.sqlite3").stat().st_size > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_end_the_wait(boot, number):
+    running = boot(POSTGRES_PORT=str(free_port()), DATABASE_WAIT_TIMEOUT="3600")
+    running.until_logged("Waiting for PostgreSQL")
+    assert running.stop(number) == -number  # a shell and an init report 128 + number
+
+
+def test_signals_end_a_connection_that_hangs(boot):
+    """Python's handlers would run only when libpq returns; the default disposition does not wait."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        running = boot(POSTGRES_PORT=str(silent.getsockname()[1]), DATABASE_WAIT_TIMEOUT="3600")
+        running.until_logged("Configuration: ")
+        silent.accept()
+        assert running.stop() == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "permanent"),
+    [
+        (
+            'connection to server at "10.0.0.1", port 5432 failed: FATAL:  role "x" does not exist\n',
+            'role "x" does not exist',
+            True,
+        ),
+        (
+            'connection to server at "::1", port 1 failed: Connection refused\n\tIs the server running?\n'
+            'connection to server at "127.0.0.1", port 1 failed: FATAL:  database "y" does not exist\n',
+            'database "y" does not exist',
+            True,
+        ),
+        ("FATAL:  the database system is starting up\n", "the database system is starting up", False),
+        ("FATAL:  the database system is shutting down\n", "the database system is shutting down", False),
+        ("FATAL:  sorry, too many clients already\n", "sorry, too many clients already", False),
+        ("FATAL:  Datenbank »x« existiert nicht\n", "Datenbank »x« existiert nicht", False),
+        (
+            'FATAL:  no pg_hba.conf entry for host "1.2.3.4"\n',
+            'no pg_hba.conf entry for host "1.2.3.4"',
+            True,
+        ),
+        ("", "the server closed the connection", False),
+    ],
+)
+def test_reasons(text, reason, permanent):
+    import re
+
+    assert database_stage._reason(text) == reason
+    assert any(re.search(pattern, reason) for pattern, _ in database_stage.PERMANENT) == permanent
+
+
+@contextlib.contextmanager
+def forwarding(port: int, target: int):
+    """Pass connections to 127.0.0.1:port on to 127.0.0.1:target."""
+
+    def copy(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                server = socket.create_connection(("127.0.0.1", target))
+                threading.Thread(target=copy, args=(client, server), daemon=True).start()
+                threading.Thread(target=copy, args=(server, client), daemon=True).start()
+
+    listener = socket.create_server(("127.0.0.1", port))
+    threading.Thread(target=serve, daemon=True).start()
+    yield
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+
+
+def test_pg_isready_is_asked_first(boot, project, environment):
+    """Not only a connection is tried: the program named in the contract runs, with the settings' parameters."""
+    programs = project.directory / "bin"
+    real = shutil.which("pg_isready")
+    program = project.write(
+        "bin/pg_isready", f'#!/bin/sh\necho "$@" >> {project.directory}/asked\nexec {real} "$@"\n'
+    )
+    program.chmod(0o755)
+    assert boot("migrate", PATH=f"{programs}{os.pathsep}{os.environ['PATH']}").exit_code() == 0
+    asked = (project.directory / "asked").read_text()
+    for option, name in (("-h", "HOST"), ("-p", "PORT"), ("-U", "USER"), ("-d", "DB")):
+        assert f"{option} {environment[f'POSTGRES_{name}']}" in asked

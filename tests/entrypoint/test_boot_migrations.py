@@ -1,0 +1,218 @@
+"""Migrations: applied exactly once however many replicas boot, never half, and their failures told apart."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+
+import pytest
+
+from entrypoint.migrate import LOCK
+from tests.entrypoint.booting import connect, free_port
+
+SLEEP = "migrations.RunSQL('SELECT pg_sleep(1.5)')"
+
+
+def applied(sql, database: str) -> list[str]:
+    return [
+        name
+        for (name,) in sql(
+            "SELECT name FROM django_migrations WHERE app = 'shop' ORDER BY id", database=database
+        )
+    ]
+
+
+def test_a_failing_migration_ends_the_boot(boot, project, sql, database):
+    project.add_migration("0002_fail", "0001_initial", "migrations.RunPython(fail)")
+    project.add_migration("0003_never", "0002_fail", "")
+    running = boot()
+    assert running.exit_code() == 13
+    assert running.error == (
+        "Migration shop.0002_fail failed: ValueError: the shelf is empty (shop/migrations/0002_fail.py:5)."
+    )
+    (record,) = [each for each in running.records if each["level"] == "ERROR"]
+    assert record["exit_code"] == 13
+    assert "shop/migrations/0002_fail.py:5 fail" in record["frames"]
+    assert applied(sql, database) == ["0001_initial"]
+    assert not project.static.exists(), "nothing after the failure has run"
+
+
+def test_emergency_mode_warns_and_serves(boot, project, sql, database):
+    project.add_migration("0002_fail", "0001_initial", "migrations.RunPython(fail)")
+    running = boot(MIGRATIONS_STRICT="0").serving()
+    (warning,) = running.messages(level="WARNING", stage="migrate")
+    assert warning.startswith("DANGEROUS, MIGRATIONS_STRICT=0")
+    assert "shop.0002_fail failed: ValueError: the shelf is empty" in warning
+    assert applied(sql, database) == ["0001_initial"]
+    assert (project.static / "staticfiles.json").is_file(), "the later stages have run"
+
+
+def test_rows_do_not_reach_the_log(boot, project):
+    project.add_migration(
+        "0002_unique",
+        "0001_initial",
+        "migrations.RunSQL(\"INSERT INTO shop_item (name) VALUES ('alice@example.org'), ('alice@example.org')\"),"
+        " migrations.RunSQL('CREATE UNIQUE INDEX ON shop_item (name)')",
+    )
+    running = boot()
+    assert running.exit_code() == 13
+    assert "could not create unique index" in running.error
+    assert "alice" not in running.output
+
+
+def test_a_user_without_rights(boot, sql, database):
+    sql(
+        "DO $$ BEGIN CREATE ROLE reader LOGIN PASSWORD 'reader-password'; "
+        "EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    )
+    running = boot(POSTGRES_USER="reader", POSTGRES_PASSWORD="reader-password")
+    assert running.exit_code() == 13
+    assert "permission denied for schema public" in running.error
+    assert "grant the database's user the right" in running.error
+
+
+def test_failing_checks(boot, project):
+    project.write(
+        "shop/models.py",
+        "from django.db import models\n\nclass Item(models.Model):\n    name = models.CharField()\n    other = models.ForeignKey('no.Such', on_delete=models.CASCADE)\n",
+    )
+    running = boot()
+    assert running.exit_code() == 13
+    assert "Django's checks fail" in running.error
+    assert "fields.E300" in running.error
+
+
+def test_urls_that_cannot_be_imported_are_not_forgiven(boot, project):
+    project.write("config/urls.py", "import nowhere\n")
+    running = boot(MIGRATIONS_STRICT="0")
+    assert running.exit_code() == 18
+    assert "No module named 'nowhere' (config/urls.py:1)" in running.error
+
+
+def test_eight_replicas_on_an_empty_database(boot, project, sql, database):
+    replicas = [boot(GUNICORN_BIND=f"127.0.0.1:{free_port()}") for _ in range(8)]
+    for each in replicas:
+        each.serving()
+    rows = sql("SELECT app, name, count(*) FROM django_migrations GROUP BY 1, 2", database=database)
+    assert {(app, name): count for app, name, count in rows} == {
+        ("contenttypes", "0001_initial"): 1,
+        ("contenttypes", "0002_remove_content_type_name"): 1,
+        ("shop", "0001_initial"): 1,
+    }
+    ran = [each for each in replicas if any("Applied shop" in message for message in each.messages())]
+    assert len(ran) == 1
+    copied = [each for each in replicas if "3 static files copied" in each.output]
+    assert len(copied) == 1, "the others found the files in place"
+
+
+def test_a_killed_holder_frees_the_others(boot, project, sql, database):
+    project.add_migration("0002_slow", "0001_initial", "migrations.RunSQL('SELECT pg_sleep(3600)')")
+    holder = boot("migrate")
+    holder.until_logged("Applying shop.0002_slow")
+    waiting = boot("migrate")
+    waiting.until_logged("Another replica is applying migrations")
+    # The second one meets a migration that takes no time: its file is read only once it has the lock.
+    project.add_migration("0002_slow", "0001_initial", "")
+    holder.process.kill()
+    holder.exit_code()
+    # A server notices a dead client when it next writes to it; sleeping, it does not.
+    sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(3600)%%'"
+        " AND pid <> pg_backend_pid() AND datname = %s",
+        database,
+    )
+    assert waiting.exit_code() == 0
+    assert applied(sql, database) == ["0001_initial", "0002_slow"]
+
+
+def test_waiting_too_long_for_another_replica(boot, cluster, database):
+    with contextlib.closing(connect(cluster, database)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        running = boot(MIGRATION_LOCK_TIMEOUT="1")
+        assert running.exit_code() == 14
+        assert "for more than 1 s" in running.error
+        forgiven = boot(MIGRATION_LOCK_TIMEOUT="1", MIGRATIONS_STRICT="0").serving()
+        assert any("for more than 1 s" in each for each in forgiven.messages(level="WARNING"))
+
+
+def test_an_index_can_be_created_concurrently_under_the_lock(boot, project, sql, database):
+    """It waits for every transaction that holds a snapshot; the lock's must hold none."""
+    project.add_setting(
+        "from django.db.backends.postgresql.psycopg_any import IsolationLevel\n"
+        "DATABASES['default']['OPTIONS'] = {'isolation_level': IsolationLevel.SERIALIZABLE}"
+    )
+    project.add_migration(
+        "0002_index",
+        "0001_initial",
+        "migrations.RunSQL('CREATE INDEX CONCURRENTLY item_name ON shop_item (name)')",
+        extra="atomic = False",
+    )
+    assert boot("migrate").exit_code() == 0
+    assert sql(
+        "SELECT indisvalid FROM pg_index WHERE indexrelid = 'item_name'::regclass", database=database
+    ) == [(True,)]
+
+
+def test_timeouts_of_the_server_do_not_break_the_lock(boot, project, sql, database):
+    sql(f'ALTER DATABASE "{database}" SET idle_in_transaction_session_timeout = 200')
+    project.add_migration("0002_slow", "0001_initial", SLEEP)
+    running = boot("migrate")
+    assert running.exit_code() == 0
+    assert running.messages(level="WARNING") == []
+
+
+def test_a_lost_lock_is_reported(boot, project, sql, database):
+    project.add_migration("0002_slow", "0001_initial", SLEEP)
+    running = boot("migrate")
+    running.until_logged("Applying shop.0002_slow")
+    sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = %s AND state = 'idle in transaction'",
+        database,
+    )
+    assert running.exit_code() == 0
+    (warning,) = running.messages(level="WARNING")
+    assert "held the migration lock was lost" in warning
+
+
+def test_a_database_that_goes_away_is_not_forgiven(boot, project, sql, database):
+    project.add_migration("0002_slow", "0001_initial", "migrations.RunSQL('SELECT pg_sleep(3600)')")
+    running = boot(MIGRATIONS_STRICT="0")
+    running.until_logged("Applying shop.0002_slow")
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", database)
+    assert running.exit_code() == 11
+    assert "PostgreSQL went away during the migrations: Migration shop.0002_slow failed" in running.error
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_signals_wait_for_the_running_migration_and_no_longer(boot, project, sql, database, number, code):
+    project.add_migration(
+        "0002_slow", "0001_initial", f"{SLEEP}, migrations.RunSQL('CREATE TABLE half (x int)')"
+    )
+    project.add_migration("0003_later", "0002_slow", "migrations.RunSQL('CREATE TABLE later (x int)')")
+    running = boot()
+    running.until_logged("Applying shop.0002_slow")
+    assert running.stop(number) == code
+    assert f"Stopped by {number.name}, once shop.0002_slow was done" in running.error
+    assert applied(sql, database) == ["0001_initial", "0002_slow"]
+    assert sql("SELECT to_regclass('half') IS NULL, to_regclass('later') IS NULL", database=database) == [
+        (False, True)
+    ]
+    assert boot("migrate").exit_code() == 0, "the lock is free, and the rest is applied"
+    assert applied(sql, database) == ["0001_initial", "0002_slow", "0003_later"]
+
+
+def test_a_signal_while_waiting_for_the_lock_ends_at_once(boot, cluster, database):
+    with contextlib.closing(connect(cluster, database)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        running = boot()
+        running.until_logged("Another replica is applying migrations")
+        assert running.stop() == -signal.SIGTERM
+
+
+def test_the_command_migrate_is_not_skipped_and_not_forgiven(boot, project, sql, database):
+    assert boot("migrate", RUN_MIGRATIONS="0").exit_code() == 0
+    assert applied(sql, database) == ["0001_initial"]
+    assert not project.static.exists()
+    project.add_migration("0002_fail", "0001_initial", "migrations.RunPython(fail)")
+    assert boot("migrate", MIGRATIONS_STRICT="0").exit_code() == 13
