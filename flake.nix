@@ -31,5 +31,8 @@
 
       # `nix fmt`
       formatter = forEachSystem (project: project.formatter);
+
+      # The image of any Django project: nix/mk-django-image.nix says what it takes.
+      lib.mkDjangoImage = import ./nix/mk-django-image.nix;
     };
 }

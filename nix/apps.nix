@@ -1,20 +1,15 @@
 # `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own.
-{
-  pkgs,
-  environment,
-  entrypoint,
-  project,
-}:
+{ pkgs, image }:
 let
   run = pkgs.writeShellScriptBin "run" ''
     export PATH=${
       pkgs.lib.makeBinPath [
-        environment
+        image.environment
         pkgs.postgresql_17
         pkgs.busybox
       ]
     }
-    exec python3 ${./run} --project ${project} --entrypoint ${entrypoint}/bin/entrypoint "$@"
+    exec python3 ${./run} --project ${image.project} --entrypoint ${image.entrypoint}/bin/entrypoint "$@"
   '';
 in
 {

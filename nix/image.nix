@@ -8,20 +8,16 @@
   environment,
   # The boot sequence, from entrypoint.nix.
   entrypoint,
-  # The image's name and tag.
+  # The others are mk-django-image.nix's.
   name,
-  tag ? "latest",
-  # The module in DJANGO_SETTINGS_MODULE, and what gunicorn serves.
-  settingsModule ? "config.settings.production",
-  wsgiApplication ? "config.wsgi:application",
-  # Who runs it. The account is named `django` whatever its number.
-  uid ? 1000,
-  gid ? uid,
-  # More environment variables, as a set.
-  env ? { },
-  # Where the source is, and which revision of it this is; said in the image's labels.
-  source ? null,
-  revision ? null,
+  tag,
+  settingsModule,
+  wsgiApplication,
+  extraPrograms,
+  env,
+  uid,
+  gid,
+  revision,
 }:
 let
   inherit (pkgs) lib;
@@ -48,7 +44,8 @@ let
     entrypoint
     pgIsReady
     pkgs.busybox
-  ];
+  ]
+  ++ extraPrograms;
 
   # The same contents have the same fingerprint: what was collected from them need not be collected again.
   fingerprint = builtins.hashString "sha256" (
@@ -111,8 +108,8 @@ let
           "healthcheck"
         ];
         # In nanoseconds. The first minutes are for waiting and migrating.
-        Interval = 30 * 1000000000;
-        Timeout = 10 * 1000000000;
+        Interval = 10 * 1000000000;
+        Timeout = 5 * 1000000000;
         StartPeriod = 300 * 1000000000;
         Retries = 3;
       };
@@ -120,6 +117,7 @@ let
         {
           PATH = "${lib.makeBinPath programs}:/bin:/usr/bin";
           LANG = "C.UTF-8";
+          PYTHONUTF8 = "1";
           SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
           PYTHONUNBUFFERED = "1";
           PYTHONDONTWRITEBYTECODE = "1";
@@ -129,18 +127,22 @@ let
         }
         // env
       );
-      Labels =
-        {
-          "org.opencontainers.image.title" = name;
-          "org.opencontainers.image.version" = tag;
+      Labels = lib.mapAttrs' (label: value: lib.nameValuePair "org.opencontainers.image.${label}" value) (
+        lib.filterAttrs (_: value: value != null) {
+          title = name;
+          inherit revision;
+          description = project.metadata.description or null;
+          version = project.metadata.version or null;
+          source = project.metadata.urls.Repository or project.metadata.urls.Source or null;
         }
-        // lib.optionalAttrs (source != null) { "org.opencontainers.image.source" = source; }
-        // lib.optionalAttrs (revision != null) { "org.opencontainers.image.revision" = revision; };
+      );
     };
   };
 in
 pkgs.dockerTools.buildLayeredImage arguments
 // {
+  inherit environment entrypoint;
+  project = project.package;
   # The same image as a program that writes it to standard output.
   stream = pkgs.dockerTools.streamLayeredImage arguments;
 }

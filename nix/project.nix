@@ -3,6 +3,8 @@
   pkgs,
   # The folder with manage.py and pyproject.toml.
   src,
+  # The settings module that it must have; none for a project that is not to boot.
+  settingsModule ? null,
 }:
 let
   inherit (pkgs) lib;
@@ -33,7 +35,7 @@ let
     ];
 
   source = lib.cleanSourceWith {
-    inherit src;
+    src = checked;
     name = "source";
     filter =
       path: type:
@@ -43,10 +45,26 @@ let
       in
       !(unwanted name type) && !(isTop && lib.elem name runtimeFolders);
   };
+
+  # What is missing is said here, in a sentence, rather than by a container that does not start.
+  has = file: builtins.pathExists (src + "/${file}");
+  settingsPath = builtins.replaceStrings [ "." ] [ "/" ] settingsModule;
+  checked =
+    lib.throwIfNot (has "manage.py")
+      "${toString src} has no manage.py: `src` must be the folder of a Django project, the one with manage.py."
+      lib.throwIfNot
+      (has "pyproject.toml")
+      "${toString src} has no pyproject.toml: its [project] table says which Python packages the image needs."
+      lib.throwIfNot
+      (settingsModule == null || has "${settingsPath}.py" || has "${settingsPath}/__init__.py")
+      "${toString src} has no settings module ${toString settingsModule} (${toString settingsPath}.py): say which one it is with `settingsModule`."
+      src;
 in
-{
-  inherit source;
-  pyproject = src + "/pyproject.toml";
+rec {
+  pyproject = checked + "/pyproject.toml";
+
+  # The [project] table.
+  metadata = (lib.importTOML pyproject).project;
 
   # Compiled for /app, where the image has it, and so without a trace of the store.
   package = pkgs.runCommand "project" { } ''

@@ -19,9 +19,6 @@ let
       or (throw "pyproject.toml asks for \"${requirement}\", but the package set has no Python package \"${attribute requirement}\". With nixpkgs, look for its attribute's name; with the Debian set, lock it: ./nixw relock");
 in
 {
-  # The interpreter that everything runs on.
-  interpreter = pkgs.python313;
-
   environment =
     {
       # The path of a pyproject.toml.

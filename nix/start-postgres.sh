@@ -14,7 +14,8 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
   printf '%s\n' "$POSTGRES_PASSWORD" > /tmp/password
   # In a folder of its own until it is whole, so that a start that was cut short leaves no half a cluster.
   rm -rf "$PGDATA/new"
-  initdb -D "$PGDATA/new" --username="$user" --pwfile=/tmp/password --auth=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8
+  initdb -D "$PGDATA/new" --username="$user" --pwfile=/tmp/password --auth=scram-sha-256 --encoding=UTF8 \
+    --locale=C --locale-provider=builtin --builtin-locale=C.UTF-8
   rm /tmp/password
   echo "host all all all scram-sha-256" >> "$PGDATA/new/pg_hba.conf"
   if [ "$database" != postgres ]; then

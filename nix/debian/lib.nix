@@ -6,6 +6,8 @@ builtins
     keep: set: builtins.removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
   mapAttrsToList = f: set: map (name: f name set.${name}) (builtins.attrNames set);
   imap = f: list: builtins.genList (index: f (index + 1) (builtins.elemAt list index)) (builtins.length list);
+  nameValuePair = name: value: { inherit name value; };
+  mapAttrs' = f: set: builtins.listToAttrs (map (name: f name set.${name}) (builtins.attrNames set));
   optional = condition: value: if condition then [ value ] else [ ];
   optionals = condition: list: if condition then list else [ ];
   optionalString = condition: text: if condition then text else "";

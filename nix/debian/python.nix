@@ -47,6 +47,12 @@ let
         rm -rf ensurepip idlelib tkinter turtle.py turtledemo pydoc_data test lib-dynload/_dbm.* lib-dynload/_gdbm.*
         rm -rf $out/share/applications $out/share/binfmts $out/share/python3
 
+        # Time zones are found where this set has them, whatever the machine has.
+        for data in _sysconfigdata__*.py; do
+          [ -L "$data" ] || sed -i "s,'TZPATH': .*,'TZPATH': '${debian.tzdata}/share/zoneinfo'\,," "$data"
+          grep -q ${debian.tzdata} "$data"
+        done
+
         python=$out/bin/python${pythonVersion}
         ${compile "$out/lib/python${pythonVersion}"}
       '';

@@ -1,0 +1,145 @@
+"""What is in the image, who owns it, and how it starts."""
+
+from __future__ import annotations
+
+import re
+import stat
+
+WRITABLE = {"app", "app/staticfiles", "app/media", "app/logs"}
+
+
+def test_archive_is_what_its_configuration_says(image):
+    assert image.manifest["RepoTags"] == ["eatfit24-backend:latest"]
+    assert image.digests == image.config["rootfs"]["diff_ids"]
+    assert len(image.config["history"]) == len(image.digests)
+
+
+def test_runs_as_a_numeric_ordinary_user(image):
+    """A number is what Kubernetes' runAsNonRoot can verify."""
+    assert image.config["config"]["User"] == "1000:1000"
+    assert b"django:x:1000:1000:Django:/app:/bin/sh\n" in image.contents["etc/passwd"]
+    assert b"django:x:1000:\n" in image.contents["etc/group"]
+
+
+def test_writable_directories_exist_and_are_the_users(image):
+    """EMR document, "Permission Model": /app, /app/staticfiles and /app/media are django:django 755."""
+    for name in WRITABLE:
+        entry = image.tree[name]
+        assert entry.isdir(), name
+        assert (entry.uid, entry.gid, stat.S_IMODE(entry.mode)) == (1000, 1000, 0o755), name
+
+
+def test_nothing_else_is_writable_by_the_user(image):
+    for name, entry in image.tree.items():
+        if entry.issym() or name in WRITABLE or name == "tmp":
+            continue
+        assert (entry.uid, entry.gid) == (0, 0), name
+        assert not entry.mode & 0o022, name
+
+
+def test_tmp_is_for_everybody(image):
+    assert stat.S_IMODE(image.tree["tmp"].mode) == 0o1777
+
+
+def test_no_file_gives_rights(image):
+    assert not [name for name, entry in image.tree.items() if entry.mode & 0o6000]
+
+
+def test_static_files_are_not_collected_at_build(image):
+    for folder in ("staticfiles", "media", "logs"):
+        assert not [name for name in image.tree if name.startswith(f"app/{folder}/")]
+
+
+def test_no_tests_documentation_tools_or_secrets(image):
+    unwanted = re.compile(
+        r"(^app/(tests|docs)(/|$)|\.sqlite3$|\.md$|(^|/)\.env|(^|/)\.git|/(gcc|cc|make|pip3?|apt|dpkg|nix)$)"
+    )
+    own = [name for name in image.tree if name.startswith("app/") or "/bin/" in name]
+    # busybox brings small programs of these names; only the application's and real ones count.
+    found = [name for name in own if unwanted.search(name) and "busybox" not in name]
+    assert found == []
+
+
+def test_application_lies_alone_on_top(image):
+    """So that an edit of it changes one small layer: no store path is in the top layer, and /app in no other."""
+    *below, top = image.layers
+    assert not [entry.name for entry in top if entry.name.startswith("nix/store")]
+    assert all(entry.name.startswith("nix") for layer in below for entry in layer)
+    assert sum(entry.size for entry in top) < 500_000
+
+
+def test_each_store_path_is_a_layer(image):
+    for layer in image.layers[:-1]:
+        paths = {entry.name.split("/")[2] for entry in layer if entry.name.count("/") >= 2}
+        assert len(paths) == 1
+
+
+def test_times_are_fixed(image):
+    assert {entry.mtime for layer in image.layers for entry in layer} == {1}
+    assert image.config["created"] == "1970-01-01T00:00:01Z"
+
+
+def test_starts_through_an_init(image):
+    """PID 1 must forward signals from the first millisecond on, and reap."""
+    tini, dashes, python, entrypoint = image.config["config"]["Entrypoint"]
+    assert tini.endswith("/bin/tini")
+    assert dashes == "--"
+    assert image.tree[python[1:]].issym()
+    assert image.tree[entrypoint[1:]].issym()
+    assert image.config["config"]["StopSignal"] == "SIGTERM"
+    assert image.config["config"]["WorkingDir"] == "/app"
+    assert image.config["config"]["ExposedPorts"] == {"8000/tcp": {}}
+    assert image.config["config"]["Healthcheck"]["Test"][-1] == "healthcheck"
+
+
+def test_programs_the_documents_use_are_on_path(image):
+    folders = image.environment["PATH"].split(":")
+    for program in (
+        "python",
+        "python3",
+        "gunicorn",
+        "django-admin",
+        "pg_isready",
+        "sh",
+        "ls",
+        "grep",
+        "entrypoint",
+    ):
+        assert any(f"{folder}/{program}"[1:] in image.tree for folder in folders), program
+
+
+def test_etc_is_complete(image):
+    for name in ("passwd", "group", "nsswitch.conf", "os-release"):
+        assert image.contents[f"etc/{name}"], name
+    for link in ("etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo", "bin/sh", "usr/bin/env"):
+        target = image.tree[link].linkname
+        assert target[1:] in image.tree, f"{link} -> {target}"
+
+
+def test_labels(image):
+    labels = image.config["config"]["Labels"]
+    for name in ("title", "description", "version", "revision"):
+        assert labels[f"org.opencontainers.image.{name}"], name
+
+
+def test_links_lead_somewhere(image):
+    """A link into a store path that is not in the image would break at run time only."""
+    tree = image.tree
+    dangling = [
+        f"{name} -> {entry.linkname}"
+        for name, entry in tree.items()
+        if entry.issym() and entry.linkname.startswith("/nix/store") and entry.linkname[1:] not in tree
+    ]
+    assert dangling == []
+
+
+def test_what_a_working_tree_collects_stays_out(untidy):
+    """EatFit24 document, "Runtime Artifacts Exclusion"."""
+    found = sorted(path.relative_to(untidy).as_posix() for path in untidy.rglob("*") if path.is_file())
+    sources = [name for name in found if "__pycache__" not in name]
+    assert sources == ["app/models.py", "app/static/app/media/logo.svg", "manage.py", "pyproject.toml"]
+    compiled = [name for name in found if "__pycache__" in name]
+    assert sorted(compiled) == [
+        "__pycache__/manage.cpython-313.pyc",
+        "app/__pycache__/models.cpython-313.pyc",
+    ]
