@@ -24,14 +24,8 @@ Usage: entrypoint [COMMAND]
 """
 
 
-# What boot allocates, it mostly keeps: looking for garbage less often saves time. Workers do as usual.
-USUAL_THRESHOLD = gc.get_threshold()
-BOOT_THRESHOLD = 50_000
-
-
 def main(arguments: list[str]) -> int:
     """Run the command; return the exit code (`serve`, `manage` and other programs do not return)."""
-    gc.set_threshold(BOOT_THRESHOLD)
     try:
         run(*(arguments or ["serve"]))
     except BootError as error:
@@ -138,7 +132,13 @@ def run_configure() -> Configuration:
     from .configure import configure
 
     log.stage("configure")
-    return configure()
+    # All of Django is imported here, and stays: whoever looks for garbage need not look at it, now or later.
+    gc.disable()
+    try:
+        return configure()
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def run_wait(configuration: Configuration) -> Any:
@@ -187,7 +187,6 @@ def run_serve(configuration: Configuration) -> None:
     from .serve import serve as become_gunicorn
 
     log.stage("serve")
-    gc.set_threshold(*USUAL_THRESHOLD)
     become_gunicorn(configuration)
 
 

@@ -85,6 +85,7 @@ def locked(directory: Path, mode: int) -> Iterator[None]:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         deadline = time.monotonic() + LOCK_LIMIT
+        told = False
         while True:
             try:
                 fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
@@ -96,6 +97,9 @@ def locked(directory: Path, mode: int) -> Iterator[None]:
                         f"Another process has been working in {directory} for more than {LOCK_LIMIT:.0f} s:"
                         " see what other replicas do there.",
                     ) from None
+                if not told:
+                    log.info(f"Another process is working in {directory}; waiting for it.")
+                    told = True
                 time.sleep(POLL)
             except OSError:
                 break

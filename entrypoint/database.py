@@ -171,8 +171,13 @@ def _pg_isready(parameters: dict[str, Any], left: float) -> bool:
     began = time.monotonic()
     try:
         # A host with several addresses gets the seconds for each: the deadline holds for all of them.
+        # The pipe's end tells at once that the program has ended; without one, Python looks now and then.
         status = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=max(0.1, left)
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=max(0.1, left),
         ).returncode
     except subprocess.TimeoutExpired:
         return False

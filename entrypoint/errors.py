@@ -84,9 +84,9 @@ def _text(error: BaseException) -> str:
     except Exception:  # a broken __str__ must not hide the error that it describes
         return ""
     # PostgreSQL's further lines quote statements and rows, which may hold people's data.
-    for further in ("\nLINE ", "\nDETAIL:"):
+    for further in ("\nLINE ", "\nDETAIL:", "[Traceback ", "Traceback (most recent call last)"):
         text = text.split(further, 1)[0]
-    text = " ".join(text.split())
+    text = " ".join(text.split()).rstrip(":")
     return text if len(text) <= LONGEST_REASON else text[:LONGEST_REASON] + "..."
 
 

@@ -8,7 +8,7 @@ from . import log
 from .errors import BootError, ExitCode
 from .variables import Configuration
 
-TIMEOUT = 5.0  # seconds
+TIMEOUT = 4.0  # seconds; the image lets a health check take 5
 
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 

@@ -171,7 +171,7 @@ class Configuration:
 
 
 def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
-    """Parse all variables. What is wrong goes to `problems`, by variable, and something harmless stands in."""
+    """Parse all variables. What is wrong goes to `problems`, by variable; a harmless value stands in."""
     reader = _Reader(environ, problems)
     host, port = reader.address("GUNICORN_BIND")
     reader.choice("LOG_FORMAT")

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+
 from cluster import Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,16 +37,14 @@ class Project:
         self.static = directory / "staticfiles"
         for path, text in FILES.items():
             self.write(path, text)
-        # As in an image: modification times say nothing.
-        for path in directory.rglob("*"):
-            os.utime(path, (1, 1))
 
     def write(self, path: str, text: str) -> Path:
-        """Make or replace a file."""
+        """Make or replace a file. As in an image, its modification time says nothing."""
         target = self.directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
-        os.utime(target, (1, 1))
+        if not path.endswith(".py"):  # Python itself goes by these times
+            os.utime(target, (1, 1))
         return target
 
     def add_setting(self, text: str) -> None:
@@ -201,7 +200,7 @@ from pathlib import Path
 BASE_DIR = Path(__file__).resolve().parents[2]
 SECRET_KEY = os.environ["SECRET_KEY"]
 ALLOWED_HOSTS = ["*"]
-INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.staticfiles", "shop"]
+INSTALLED_APPS = ["django.contrib.staticfiles", "shop"]
 MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
 ROOT_URLCONF = "config.urls"
 DATABASES = {
@@ -276,7 +275,12 @@ class Migration(migrations.Migration):
     operations = [
         migrations.CreateModel(
             name="Item",
-            fields=[("id", models.BigAutoField(primary_key=True)), ("name", models.CharField(max_length=50))],
+            fields=[
+                ("id", models.BigAutoField(
+                    auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                )),
+                ("name", models.CharField(max_length=50)),
+            ],
         ),
     ]
 """,

@@ -1,26 +1,52 @@
-"""Waiting for PostgreSQL: what waiting can mend is retried within one deadline, the rest ends the boot at once."""
+"""Waiting for PostgreSQL: what waiting can mend is retried until a deadline, the rest ends the boot."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from entrypoint import database as database_stage
+from entrypoint import variables
+from entrypoint.errors import BootError
 from tests.entrypoint.booting import PASSWORD, free_port
 
 
 def test_refused_until_the_deadline(boot):
-    running = boot(POSTGRES_PORT=str(free_port()), DATABASE_WAIT_TIMEOUT="3")
+    running = boot(POSTGRES_PORT=str(free_port()), DATABASE_WAIT_TIMEOUT="1")
     assert running.exit_code() == 11
-    assert "was not available within 3 s: Connection refused." in running.error
+    assert "was not available within 1 s: Connection refused." in running.error
     assert "POSTGRES_HOST, POSTGRES_PORT" in running.error
-    assert any("Waiting for PostgreSQL at 127.0.0.1:" in each for each in running.messages(stage="wait"))
+
+
+def test_thirty_attempts_in_sixty_seconds(monkeypatch):
+    """On a clock of the test's own, against a server that refuses."""
+    clock = [0.0]
+    attempts: list[float] = []
+
+    def attempt(*_: object) -> str:
+        attempts.append(clock[0])
+        return "Connection refused"
+
+    monkeypatch.setattr(database_stage, "own_connection", lambda: SimpleNamespace(vendor="postgresql"))
+    monkeypatch.setattr(database_stage, "_name", lambda _: "PostgreSQL")
+    monkeypatch.setattr(database_stage, "_attempt", attempt)
+    monkeypatch.setattr(database_stage.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(
+        database_stage.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    )
+    with pytest.raises(BootError) as failure:
+        database_stage.wait(variables.read({}, {}))
+    assert failure.value.code == 11
+    assert attempts == [2.0 * number for number in range(30)]
+    assert clock[0] <= 60
 
 
 def test_a_host_that_cannot_be_resolved_is_waited_for(boot):
@@ -163,6 +189,7 @@ def test_signals_end_the_wait(boot, number):
     running = boot(POSTGRES_PORT=str(free_port()), DATABASE_WAIT_TIMEOUT="3600")
     running.until_logged("Waiting for PostgreSQL")
     assert running.stop(number) == -number  # a shell and an init report 128 + number
+    assert running.messages(level="ERROR") == []
 
 
 def test_signals_end_a_connection_that_hangs(boot):
@@ -185,8 +212,10 @@ def test_signals_end_a_connection_that_hangs(boot):
             True,
         ),
         (
-            'connection to server at "::1", port 1 failed: Connection refused\n\tIs the server running?\n'
-            'connection to server at "127.0.0.1", port 1 failed: FATAL:  database "y" does not exist\n',
+            (
+                'connection to server at "::1", port 1 failed: Connection refused\n\tIs the server running?\n'
+                'connection to server at "127.0.0.1", port 1 failed: FATAL:  database "y" does not exist\n'
+            ),
             'database "y" does not exist',
             True,
         ),
@@ -203,8 +232,6 @@ def test_signals_end_a_connection_that_hangs(boot):
     ],
 )
 def test_reasons(text, reason, permanent):
-    import re
-
     assert database_stage._reason(text) == reason
     assert any(re.search(pattern, reason) for pattern, _ in database_stage.PERMANENT) == permanent
 
@@ -236,7 +263,7 @@ def forwarding(port: int, target: int):
 
 
 def test_pg_isready_is_asked_first(boot, project, environment):
-    """Not only a connection is tried: the program named in the contract runs, with the settings' parameters."""
+    """The program that the contract names is run, with the parameters of the settings."""
     programs = project.directory / "bin"
     real = shutil.which("pg_isready")
     program = project.write(

@@ -10,7 +10,7 @@ import pytest
 from entrypoint.migrate import LOCK
 from tests.entrypoint.booting import connect, free_port
 
-SLEEP = "migrations.RunSQL('SELECT pg_sleep(1.5)')"
+SLEEP = "migrations.RunSQL('SELECT pg_sleep(0.7)')"
 
 
 def applied(sql, database: str) -> list[str]:
@@ -51,7 +51,7 @@ def test_rows_do_not_reach_the_log(boot, project):
     project.add_migration(
         "0002_unique",
         "0001_initial",
-        "migrations.RunSQL(\"INSERT INTO shop_item (name) VALUES ('alice@example.org'), ('alice@example.org')\"),"
+        "migrations.RunSQL(\"INSERT INTO shop_item (name) VALUES ('alice@example'), ('alice@example')\"),"
         " migrations.RunSQL('CREATE UNIQUE INDEX ON shop_item (name)')",
     )
     running = boot()
@@ -72,10 +72,8 @@ def test_a_user_without_rights(boot, sql, database):
 
 
 def test_failing_checks(boot, project):
-    project.write(
-        "shop/models.py",
-        "from django.db import models\n\nclass Item(models.Model):\n    name = models.CharField()\n    other = models.ForeignKey('no.Such', on_delete=models.CASCADE)\n",
-    )
+    model = "\n    other = models.ForeignKey('no.Such', on_delete=models.CASCADE)\n"
+    project.write("shop/models.py", (project.directory / "shop/models.py").read_text() + model)
     running = boot()
     assert running.exit_code() == 13
     assert "Django's checks fail" in running.error
@@ -95,8 +93,6 @@ def test_eight_replicas_on_an_empty_database(boot, project, sql, database):
         each.serving()
     rows = sql("SELECT app, name, count(*) FROM django_migrations GROUP BY 1, 2", database=database)
     assert {(app, name): count for app, name, count in rows} == {
-        ("contenttypes", "0001_initial"): 1,
-        ("contenttypes", "0002_remove_content_type_name"): 1,
         ("shop", "0001_initial"): 1,
     }
     ran = [each for each in replicas if any("Applied shop" in message for message in each.messages())]
@@ -115,12 +111,6 @@ def test_a_killed_holder_frees_the_others(boot, project, sql, database):
     project.add_migration("0002_slow", "0001_initial", "")
     holder.process.kill()
     holder.exit_code()
-    # A server notices a dead client when it next writes to it; sleeping, it does not.
-    sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(3600)%%'"
-        " AND pid <> pg_backend_pid() AND datname = %s",
-        database,
-    )
     assert waiting.exit_code() == 0
     assert applied(sql, database) == ["0001_initial", "0002_slow"]
 

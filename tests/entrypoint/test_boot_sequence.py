@@ -86,8 +86,14 @@ def test_configuration_is_logged_without_secrets(boot, tmp_path):
     assert SECRET_KEY not in running.output
 
 
-def test_workers_inherit_no_database_connection(boot, sql, database):
-    running = boot().serving()
+def test_workers_inherit_no_database_connection(boot, project, sql, database):
+    project.write(
+        "config/wsgi.py",
+        "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
+        "from shop.models import Item\nassert not Item.objects.exists(), 'asked while it is imported'\n",
+    )
+    running = boot()
+    running.until_logged("Booting worker")  # a request would make the worker close what it inherited
     assert sql("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", database) == [(0,)]
     for pid in [running.process.pid, *children(running.process.pid)]:
         assert len(os.listdir(f"/proc/{pid}/task")) == 1, "no thread but the main one"
@@ -124,7 +130,8 @@ def test_what_the_operator_sets_wins_over_the_projects_file(boot, project):
     project.write(
         "gunicorn_config.py",
         "workers = 2\nbind = '127.0.0.1:1'\ngraceful_timeout = 3\n"
-        "def when_ready(server):\n    open('ready', 'w').write(f'{server.cfg.workers} {server.cfg.graceful_timeout}')\n",
+        "def when_ready(server):\n"
+        "    open('ready', 'w').write(f'{server.cfg.workers} {server.cfg.graceful_timeout}')\n",
     )
     boot().serving()  # on GUNICORN_BIND
     assert (project.directory / "ready").read_text() == "1 3"

@@ -1,0 +1,175 @@
+"""Commands other than serve."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from entrypoint import healthcheck, variables
+from entrypoint.errors import BootError
+from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES, free_port
+
+NO_DATABASE = {"POSTGRES_PORT": "1"}
+
+
+def test_healthcheck(boot):
+    boot().serving()
+    healthy = boot("healthcheck")
+    assert healthy.exit_code() == 0
+    assert healthy.messages(level="INFO") == ["Healthy: /api/health/ answers 200."]
+    missing = boot("healthcheck", HEALTHCHECK_PATH="/nowhere/")
+    assert missing.exit_code() == 20
+    assert missing.error == "Unhealthy: /nowhere/ answers 404."
+
+
+def test_healthcheck_of_a_wildcard_address(boot):
+    port = free_port()
+    boot(GUNICORN_BIND=f"127.0.0.1:{port}").serving()
+    assert boot("healthcheck", GUNICORN_BIND=f"0.0.0.0:{port}").exit_code() == 0
+
+
+def test_healthcheck_without_a_server(boot):
+    running = boot("healthcheck")
+    assert running.exit_code() == 20
+    assert "Connection refused" in running.error
+
+
+def test_healthcheck_gives_up_on_a_silent_server(monkeypatch):
+    monkeypatch.setattr(healthcheck, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(BootError, match="timed out") as failure:
+            healthcheck.healthcheck(variables.read({"GUNICORN_BIND": address}, {}))
+    assert failure.value.code == 20
+
+
+def test_healthcheck_of_a_bad_address(boot):
+    assert boot("healthcheck", GUNICORN_BIND="nonsense").exit_code() == 10
+
+
+def test_healthcheck_imports_no_django(project, environment):
+    code = (
+        "import sys; sys.argv = ['entrypoint', 'healthcheck']; import runpy\n"
+        f"try: runpy.run_path({str(ENTRYPOINT)!r}, run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, 'django' in sys.modules, 'gunicorn' in sys.modules)"
+    )
+    environ = {**environment, "LOG_FORMAT": "console"}
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=project.directory,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.splitlines()[-1] == "20 False False"
+
+
+def test_manage(boot, project, tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD)
+    running = boot(
+        "manage", "showmigrations", "shop", POSTGRES_PASSWORD=None, POSTGRES_PASSWORD_FILE=str(secret)
+    )
+    assert running.exit_code() == 0
+    assert running.output == "shop\n [ ] 0001_initial\n", "raw, as manage.py wrote it"
+
+
+def test_manage_takes_arguments_and_exit_codes_as_they_are(boot):
+    assert boot("manage", "no-such-command", "--help").exit_code() == 1
+
+
+def test_manage_without_a_project(boot, project):
+    (project.directory / "manage.py").unlink()
+    running = boot("manage", "migrate")
+    assert running.exit_code() == 127
+    assert "has no manage.py" in running.error
+
+
+def test_manage_with_a_secret_that_cannot_be_read(boot):
+    running = boot("manage", "check", SECRET_KEY=None, SECRET_KEY_FILE="/nowhere")
+    assert running.exit_code() == 10
+    assert "SECRET_KEY_FILE" in running.error
+
+
+def test_check_needs_no_database(boot):
+    running = boot("check", **NO_DATABASE)
+    assert running.exit_code() == 0
+    assert any("security.W" in each for each in running.messages(stage="check")), "a check for deployments"
+
+
+def test_check_fails_with_the_checks(boot, project):
+    project.add_setting("ROOT_URLCONF = 'config.urls'\nSTATICFILES_DIRS = [STATIC_ROOT]")
+    running = boot("check", **NO_DATABASE)
+    assert running.exit_code() == 10
+    assert "staticfiles.E002" in running.error
+
+
+def test_any_other_command_is_executed_as_given(boot, project):
+    running = boot(
+        "sh", "-c", 'echo "$0 $DJANGO_SETTINGS_MODULE $RUN_MIGRATIONS"; exit 7', "a b", RUN_MIGRATIONS="x"
+    )
+    assert running.exit_code() == 7
+    assert running.output == "a b config.settings.production x\n"
+
+
+def test_other_commands_get_ordinary_signals(boot):
+    running = boot("sh", "-c", "yes | head -n 1; grep SigIgn /proc/self/status")
+    assert running.exit_code() == 0
+    assert running.output == "y\nSigIgn:\t0000000000000000\n"
+
+
+def test_a_program_that_does_not_exist(boot):
+    running = boot("migrat")
+    assert running.exit_code() == 127
+    assert "There is no program 'migrat': use serve, migrate, check" in running.error
+
+
+def test_a_program_that_cannot_be_executed(boot, project):
+    running = boot("/", "-l")
+    assert running.exit_code() == 126
+    assert "The program '/' cannot be executed: Permission denied." in running.error
+
+
+@pytest.mark.parametrize("arguments", [("--bind", "0.0.0.0:80"), ("serve", "--reload"), ("check", "x")])
+def test_arguments_that_nobody_reads(boot, arguments):
+    running = boot(*arguments)
+    assert running.exit_code() == 10
+    assert f"There is no command {' '.join(arguments)!r}" in running.error
+
+
+def test_help(boot):
+    running = boot("--help")
+    assert running.exit_code() == 0
+    for command in ("serve", "migrate", "check", "healthcheck", "manage"):
+        assert f"\n  {command} " in running.output
+
+
+def test_a_working_directory_that_is_gone(environment, tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    result = subprocess.run(
+        [sys.executable, str(ENTRYPOINT)],
+        env=environment,
+        preexec_fn=lambda: (os.chdir(gone), gone.rmdir()),
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 10
+    assert "The working directory cannot be read" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_sigterm_in_any_stage_of_the_boot(boot, stage):
+    running = boot()
+    running.until(lambda: f'"stage": "{stage}"' in running.output)
+    # At once, after the migration that was being applied, or as a server that has nothing to finish.
+    assert running.stop() in (-signal.SIGTERM, 143, 0)
+    if stage in ("migrate", "collect"):
+        boot().serving()  # nothing stands in the next start's way

@@ -1,0 +1,226 @@
+"""Serving: gunicorn in the same process, its logs, its end; and what keeps it from starting."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoint.booting import Boot, children, free_port
+
+
+def test_the_port_is_taken(boot):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        running = boot(GUNICORN_BIND=address)
+        assert running.exit_code() == 17
+    assert running.error == (
+        f"The address {address} cannot be served: Address already in use; free it, or choose another one"
+        " (GUNICORN_BIND)."
+    )
+
+
+def test_an_address_that_is_not_ours(boot):
+    running = boot(GUNICORN_BIND="192.0.2.1:8000")
+    assert running.exit_code() == 17
+    assert "The address 192.0.2.1:8000 cannot be served: Cannot assign requested address" in running.error
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (
+            "1 / 0",
+            "gunicorn_config.py cannot be read: ZeroDivisionError: division by zero (gunicorn_config.py:1)",
+        ),
+        ("workers = 'many'", "gunicorn_config.py has a bad workers: "),
+        ("worker_class = 'no.such.worker'", "cannot start"),
+        ("raise SystemExit('set FOO')", "gunicorn_config.py cannot be read: SystemExit: set FOO"),
+    ],
+)
+def test_a_bad_gunicorn_configuration(boot, project, code, sentence):
+    project.write("gunicorn_config.py", code + "\n")
+    running = boot(RUN_COLLECTSTATIC="0")
+    assert running.exit_code() == 17
+    assert sentence in running.error
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        ("import nowhere", "ModuleNotFoundError: No module named 'nowhere' (config/wsgi.py:1)"),
+        ("app = None", "AppImportError: Failed to find attribute 'application' in 'config.wsgi'."),
+        ("def (", "SyntaxError: invalid syntax (config/wsgi.py:1)"),
+        ("application = 5", "AppImportError: Application object must be callable."),
+    ],
+)
+def test_an_application_that_cannot_be_imported(boot, project, code, sentence):
+    project.write("config/wsgi.py", code + "\n")
+    running = boot(RUN_COLLECTSTATIC="0")
+    assert running.exit_code() == 18
+    assert f"The application config.wsgi:application cannot be imported: {sentence}" in running.error
+
+
+def test_an_application_that_workers_cannot_import(boot, project):
+    project.write("gunicorn_config.py", "preload_app = False\n")
+    project.write("config/wsgi.py", "import nowhere\n")
+    running = boot(RUN_COLLECTSTATIC="0")
+    assert running.exit_code() == 18
+    assert running.messages(level="ERROR")[-1].startswith("No worker could start")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_leaves_no_process(boot, number):
+    running = boot().serving()
+    workers = children(running.process.pid)
+    assert running.stop(number) == 0
+    assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
+
+
+def test_a_request_in_flight_is_finished_and_new_ones_are_refused(boot):
+    running = boot(WEB_CONCURRENCY="2").serving()
+    answers: list[tuple[int, bytes]] = []
+
+    def ask() -> None:
+        response = running.get("/slow/?seconds=1.5")
+        answers.append((response.status, response.body))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    running.until(lambda: established(running))
+    running.process.send_signal(signal.SIGTERM)
+    running.until_logged("Handling signal: term")
+    running.until(lambda: refuses(running))
+    assert running.exit_code() == 0
+    thread.join()
+    assert answers == [(200, b"finished")]
+
+
+def refuses(running: Boot) -> bool:
+    """Whether new connections are refused."""
+    try:
+        running.get("/api/health/")
+    except OSError:
+        return True
+    return False
+
+
+def established(running: Boot) -> bool:
+    """Whether a worker has taken a connection on the server's port."""
+    port = f":{int(running.address.rpartition(':')[2]):04X}"
+    inodes = {
+        fields[9]
+        for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+        if fields[1].endswith(port) and fields[3] == "01"
+    }
+    for pid in children(running.process.pid):
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                target = os.readlink(f"/proc/{pid}/fd/{descriptor}")
+            except OSError:
+                continue
+            if target.removeprefix("socket:[").removesuffix("]") in inodes:
+                return True
+    return False
+
+
+def test_a_worker_that_dies_is_replaced(boot):
+    running = boot().serving()
+    (worker,) = children(running.process.pid)
+    os.kill(worker, signal.SIGKILL)
+    running.until(lambda: children(running.process.pid) not in ([worker], []))
+    running.serving()
+
+
+def test_access_log_has_the_path_and_not_the_query(boot):
+    running = boot().serving()
+    running.get("/slow/?seconds=0&token=do-not-log-me")
+    running.until_logged("/slow/")
+    (record,) = [each for each in running.records if each.get("path") == "/slow/"]
+    assert record["logger"] == "gunicorn.access"
+    assert (record["method"], record["status"], record["remote_addr"]) == ("GET", 200, "127.0.0.1")
+    assert isinstance(record["duration_ms"], float)
+    assert "do-not-log-me" not in running.output
+
+
+def test_prints_warnings_and_errors_of_the_application_are_json(boot):
+    running = boot().serving()
+    running.get("/noisy/")
+    assert running.get("/broken/").status == 500
+    assert "printed by a view" in running.messages(logger="stdout")
+    assert "complained by a view" in running.messages(logger="stderr")
+    (warning,) = running.messages(logger="py.warnings")
+    assert warning.startswith("UserWarning: a warning of a view (")
+    (error,) = [record for record in running.records if record["logger"] == "django.request"]
+    assert error["message"] == "Internal Server Error: /broken/"
+    assert error["traceback"].endswith("RuntimeError: a view that fails")
+
+
+@pytest.mark.parametrize("preload", [True, False])
+def test_a_projects_logging_does_not_silence_the_boot(boot, project, preload):
+    project.write("gunicorn_config.py", f"preload_app = {preload}\n")
+    project.add_setting(
+        "LOGGING = {'version': 1, 'disable_existing_loggers': True,"
+        " 'handlers': {'mine': {'class': 'logging.StreamHandler', 'stream': 'ext://sys.stdout'}},"
+        " 'root': {'handlers': ['mine'], 'level': 'INFO'}}"
+    )
+    running = boot().serving()
+    running.get("/about/")
+    running.until_logged("/about/")
+    for logger in ("entrypoint", "gunicorn.error", "gunicorn.access"):
+        assert running.messages(logger=logger)
+    running.stop()
+    assert "Shutting down: Master" in running.messages(logger="gunicorn.error")
+
+
+def test_a_projects_own_json_lines_pass_as_they_are(boot, project):
+    line = {"timestamp": "2026-01-01T00:00:00.000Z", "level": "INFO", "logger": "mine", "message": "hello"}
+    project.write(
+        "config/wsgi.py",
+        f"print({json.dumps(line)!r})\nfrom django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n",
+    )
+    running = boot().serving()
+    assert line in running.records
+
+
+def test_logs_to_files(boot, project):
+    running = boot(GUNICORN_LOG_TO_FILES="1").serving()
+    running.get("/about/")
+    running.stop()
+    logs = project.directory / "logs"
+    access = [json.loads(line) for line in (logs / "gunicorn_access.log").read_text().splitlines()]
+    assert "/about/" in [record["path"] for record in access]
+    errors = [json.loads(line) for line in (logs / "gunicorn_error.log").read_text().splitlines()]
+    assert "Shutting down: Master" in [record["message"] for record in errors]
+    assert running.messages(logger="gunicorn.access") == []
+
+
+def test_threads_that_importing_starts_are_pointed_out(boot, project):
+    project.write(
+        "config/wsgi.py",
+        "import threading, time\nfrom django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n"
+        "threading.Thread(target=time.sleep, args=(60,), daemon=True, name='ticker').start()\n",
+    )
+    running = boot().serving()
+    (warning,) = [each for each in running.messages(level="WARNING") if "threads" in each]
+    assert "ticker" in warning
+
+
+def test_ipv6(boot):
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6")
+    port = free_port()
+    running = boot(GUNICORN_BIND=f"[::1]:{port}")
+    running.until_logged("Listening at")
+    health = boot("healthcheck", GUNICORN_BIND=f"[::1]:{port}")
+    assert health.exit_code() == 0

@@ -1,0 +1,230 @@
+"""Static files on a volume: new contents arrive, nothing that a running replica serves goes away."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import stat
+from pathlib import Path
+
+from entrypoint.collect import MARKER, SCRATCH
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+    }
+
+
+def test_new_contents_replace_old_ones_although_all_mtimes_are_alike(boot, project):
+    boot().serving().stop()
+    before = contents(project.static)
+    project.write("shop/static/shop/plain.txt", "second edition\n")
+    running = boot().serving()
+    assert f"1 static file copied to '{project.static}', 2 unmodified." in running.messages(stage="collect")
+    after = contents(project.static)
+    assert after["shop/plain.txt"] == b"second edition\n"
+    old = json.loads(before["staticfiles.json"])["paths"]["shop/plain.txt"]
+    new = json.loads(after["staticfiles.json"])["paths"]["shop/plain.txt"]
+    assert after[new] == b"second edition\n"
+    assert after[old] == b"first edition\n", "a replica of the old image still serves it"
+    assert before.keys() <= after.keys()
+
+
+def test_a_file_that_is_being_read_is_replaced_and_not_rewritten(boot, project):
+    boot().serving().stop()
+    with open(project.static / "shop/plain.txt") as old:
+        project.write("shop/static/shop/plain.txt", "second edition, and longer\n")
+        boot().serving()
+        assert old.read() == "first edition\n"
+
+
+def test_files_of_others_are_left_alone(boot, project):
+    project.write("staticfiles/robots.txt", "theirs\n")
+    boot().serving()
+    assert (project.static / "robots.txt").read_text() == "theirs\n"
+
+
+def test_what_a_killed_boot_left_behind_is_removed(boot, project):
+    project.write(f"staticfiles/{SCRATCH}/shop/half.css", "body {")
+    boot().serving()
+    assert not (project.static / SCRATCH).exists()
+    assert not list(project.static.rglob("half*"))
+
+
+def test_a_fingerprint_spares_the_comparison(boot, project):
+    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    # Only a comparison of contents could notice this.
+    (project.static / "shop/plain.txt").write_text("tampered\n")
+    same = boot(ENTRYPOINT_FINGERPRINT="build-1").serving()
+    assert f"0 static files copied to '{project.static}', 3 unmodified." in same.messages(stage="collect")
+    assert (project.static / "shop/plain.txt").read_text() == "tampered\n"
+    same.stop()
+    boot(ENTRYPOINT_FINGERPRINT="build-2").serving()
+    assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
+
+
+def test_a_setting_that_changes_the_result_changes_the_fingerprint(boot, project):
+    project.write("more/extra.txt", "more\n")
+    seen = []
+    for setting in (
+        "",
+        "STATIC_URL = '/elsewhere/'",
+        "STATICFILES_DIRS = [BASE_DIR / 'more']",
+        "STORAGES['staticfiles'] = {'BACKEND': 'django.contrib.staticfiles.storage.StaticFilesStorage'}",
+        "INSTALLED_APPS.append('django.contrib.contenttypes')",
+    ):
+        project.add_setting(setting)
+        running = boot(ENTRYPOINT_FINGERPRINT="build-1", RUN_MIGRATIONS="0")
+        running.until_logged('"copied": ')
+        running.stop()
+        seen.append(json.loads((project.static / MARKER).read_text())["fingerprint"])
+    assert len(set(seen)) == len(seen)
+
+
+def test_without_a_fingerprint_there_is_no_marker(boot, project):
+    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    boot().serving()
+    assert not (project.static / MARKER).exists()
+
+
+def test_a_manifest_loaded_before_is_loaded_again(boot, project):
+    project.write(
+        "shop/apps.py",
+        "from django.apps import AppConfig\n\nclass Shop(AppConfig):\n    name = 'shop'\n"
+        "    def ready(self):\n"
+        "        from django.contrib.staticfiles.storage import staticfiles_storage\n"
+        "        staticfiles_storage.hashed_files\n",
+    )
+    running = boot().serving()
+    manifest = json.loads((project.static / "staticfiles.json").read_text())
+    assert json.loads(running.get("/about/").body)["url"].endswith(manifest["paths"]["shop/site.css"])
+
+
+def test_a_missing_reference_ends_the_boot(boot, project):
+    project.write("shop/static/shop/site.css", "body { background: url(missing.png); }\n")
+    running = boot()
+    assert running.exit_code() == 15
+    assert "Static files cannot be collected: ValueError: The file 'shop/missing.png' could not be found" in (
+        running.error
+    )
+    assert contents(project.static) == {}, "nothing half-made is published"
+
+
+def test_emergency_mode_warns_and_serves(boot, project):
+    project.write("shop/static/shop/site.css", "body { background: url(missing.png); }\n")
+    running = boot(MIGRATIONS_STRICT="0").serving()
+    warnings = running.messages(level="WARNING", stage="collect")
+    assert warnings[-1].startswith("DANGEROUS, MIGRATIONS_STRICT=0")
+    assert "shop/missing.png" in warnings[-1]
+
+
+def test_a_full_disk(boot, project):
+    project.write("shop/static/shop/large.bin", "x" * 200_000)
+    limit = (100_000, 100_000)
+    running = boot(options={"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)})
+    assert running.exit_code() == 15
+    assert f"Static files cannot be written to {project.static}" in running.error
+    assert "File too large" in running.error
+    assert contents(project.static) == {}
+
+
+def without_privileges() -> None:
+    """What root gives up so that file modes hold for it too (capabilities(7)); in the child, before exec."""
+    prctl = ctypes.CDLL(None).prctl
+    for capability in (1, 2, 3):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER
+        prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; refused, and not needed, if we are not root
+
+
+def test_a_directory_that_cannot_be_written(boot, project):
+    project.static.mkdir()
+    project.static.chmod(0o555)
+    running = boot(options={"preexec_fn": without_privileges})
+    assert running.exit_code() == 15
+    owner = f"{os.getuid()}:{os.getgid()}"
+    assert "Permission denied" in running.error
+    assert f"({project.static} belongs to {owner}, mode 555; this is {owner})" in running.error
+    assert "RUN_COLLECTSTATIC=0" in running.error
+    forgiven = boot(MIGRATIONS_STRICT="0", options={"preexec_fn": without_privileges}).serving()
+    assert any("Permission denied" in each for each in forgiven.messages(level="WARNING", stage="collect"))
+    project.static.chmod(0o755)
+
+
+def test_a_file_where_the_directory_should_be(boot, project):
+    project.static.write_text("in the way")
+    running = boot()
+    assert running.exit_code() == 15
+    assert f"Static files cannot be written to {project.static}" in running.error
+
+
+def test_replicas_take_turns(boot, project):
+    project.static.mkdir()
+    descriptor = os.open(project.static, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    running = boot()
+    running.until_logged(f"Another process is working in {project.static}; waiting for it.")
+    assert running.records[-1]["stage"] == "collect"
+    assert contents(project.static) == {}
+    os.close(descriptor)
+    running.serving()
+    assert "staticfiles.json" in contents(project.static)
+
+
+def test_a_storage_that_is_no_directory(boot, project):
+    project.write(
+        "shop/storage.py",
+        "from django.core.files.storage import Storage\n\nclass Bucket(Storage):\n"
+        "    def _save(self, name, content):\n"
+        "        open('uploaded', 'a').write(name + '\\n')\n        return name\n"
+        "    def exists(self, name):\n        return False\n    def url(self, name):\n        return name\n",
+    )
+    project.add_setting("STORAGES['staticfiles'] = {'BACKEND': 'shop.storage.Bucket'}\nSTATIC_ROOT = None")
+    running = boot().serving()
+    uploaded = (project.directory / "uploaded").read_text().splitlines()
+    assert sorted(uploaded) == ["shop/dot.svg", "shop/plain.txt", "shop/site.css"]
+    assert "3 static files copied." in running.messages(stage="collect")
+
+
+def test_a_storage_with_a_location_of_its_own(boot, project):
+    elsewhere = project.directory / "elsewhere"
+    project.add_setting(
+        "STORAGES['staticfiles'] = {'BACKEND': 'django.contrib.staticfiles.storage.StaticFilesStorage',"
+        f" 'OPTIONS': {{'location': {str(elsewhere)!r}}}}}\nSTATIC_ROOT = None"
+    )
+    running = boot().serving()
+    assert contents(elsewhere).keys() == {"shop/dot.svg", "shop/plain.txt", "shop/site.css"}
+    assert f"3 static files copied to '{elsewhere}'." in running.messages(stage="collect")
+
+
+def test_what_a_storage_writes_by_itself_gets_the_same_modes(boot, project):
+    project.write(
+        "shop/storage.py",
+        "from django.contrib.staticfiles.storage import StaticFilesStorage\n\nclass Zipped(StaticFilesStorage):\n"
+        "    def post_process(self, paths, **options):\n        open(self.path('all.zip'), 'w').close()\n"
+        "        return []\n",
+    )
+    project.add_setting("STORAGES['staticfiles'] = {'BACKEND': 'shop.storage.Zipped'}")
+    boot(options={"preexec_fn": lambda: os.umask(0o077)}).serving()
+    assert stat.S_IMODE((project.static / "all.zip").stat().st_mode) == 0o644
+
+
+def test_a_project_without_static_files(boot, project):
+    project.add_setting("INSTALLED_APPS.remove('django.contrib.staticfiles')\nSTATIC_ROOT = None")
+    running = boot(RUN_MIGRATIONS="0").serving()
+    assert running.messages(stage="collect") == [
+        "django.contrib.staticfiles is not installed: no static files to collect."
+    ]
+
+
+def test_plain_storage_too(boot, project):
+    project.add_setting(
+        "STORAGES['staticfiles'] = {'BACKEND': 'django.contrib.staticfiles.storage.StaticFilesStorage'}"
+    )
+    boot().serving().stop()
+    project.write("shop/static/shop/plain.txt", "second edition\n")
+    boot().serving()
+    assert contents(project.static)["shop/plain.txt"] == b"second edition\n"
+    assert stat.S_IMODE((project.static / "shop/plain.txt").stat().st_mode) == 0o644

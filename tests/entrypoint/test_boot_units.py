@@ -1,0 +1,101 @@
+"""Parts that a whole boot cannot reach."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from entrypoint import log
+from entrypoint.cores import usable_cores
+from entrypoint.errors import describe
+
+AFFINITY = len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("files", "own", "quota"),
+    [
+        ({}, "", None),
+        ({"cpu.max": "max 100000"}, "0::/", None),
+        ({"cpu.max": "50000 100000"}, "0::/", 1),
+        ({"cpu.max": "150000 100000"}, "0::/", 2),
+        ({"cpu.max": "garbage"}, "0::/", None),
+        ({"cpu.max": ""}, "0::/", None),
+        ({"a/cpu.max": "max 100000", "a/b/cpu.max": "100000 100000"}, "0::/a/b", 1),
+        ({"a/cpu.max": "100000 100000", "a/b/cpu.max": "max 100000"}, "0::/a/b", 1),
+        ({"cpu.max": "100000 100000"}, "0::/docker/not/mounted/here", 1),
+        ({"cpu.max": "100000 100000"}, "0::/../../other", 1),
+        ({"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, "4:cpu:/x\n", 1),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, "4:cpu:/x\n", None),
+        ({"cpu.max": "100000 0"}, "0::/", None),
+    ],
+)
+def test_usable_cores(tmp_path: Path, files: dict[str, str], own: str, quota: int | None):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "own").write_text(own)
+    expected = AFFINITY if quota is None else min(quota, AFFINITY)
+    assert usable_cores(tmp_path, tmp_path / "own") == expected
+
+
+def test_usable_cores_of_this_machine():
+    assert 1 <= usable_cores() <= AFFINITY
+
+
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+def test_a_record_can_hold_anything():
+    values = {"nan": float("nan"), "set": {1}, "bytes": b"\xff", "path": Path("/x"), "worse": Unprintable()}
+    record = json.loads(
+        log.render("INFO", "lone \udcff surrogate", **values).encode("utf-8", "backslashreplace")
+    )
+    assert record["nan"] == "nan"
+    assert record["set"] == [1]
+    assert record["path"] == "/x"
+    assert record["worse"] == "<Unprintable>"
+
+
+def test_a_record_with_wrong_arguments_is_kept():
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%d apples", ("no",), None)
+    assert "%d apples" in json.loads(log.Formatter().format(record))["message"]
+
+
+def test_records_are_written_in_spite_of_a_closed_pipe(tmp_path):
+    code = "from entrypoint import log\nfor _ in range(9): log.info('x' * 9999)\nopen('end', 'w').close()"
+    root = str(Path(log.__file__).parents[1])
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=tmp_path, env={"PYTHONPATH": root}
+    )
+    process.stdout.close()
+    assert process.wait() == 0
+    assert (tmp_path / "end").exists()
+
+
+def test_an_exception_in_one_line():
+    try:
+        try:
+            raise OSError(28, "No space left on device", "/x")
+        except OSError as cause:
+            raise ValueError("Unable to\nconfigure") from cause
+    except ValueError as error:
+        line = describe(error)
+    assert line.startswith(
+        "ValueError: Unable to configure (OSError: [Errno 28] No space left on device: '/x') ("
+    )
+    assert describe(KeyError("x" * 9999))[-3:] == "..."
+    assert describe(UnprintableError()) == "UnprintableError"

@@ -1,0 +1,124 @@
+"""docs/boot.md and the code say the same, in both directions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from entrypoint import __main__ as program
+from entrypoint import database, healthcheck, log, variables
+from entrypoint.errors import ExitCode
+from entrypoint.variables import Kind
+from tests.entrypoint.booting import ROOT
+
+PAGE = (ROOT / "docs/boot.md").read_text()
+
+
+def section(title: str) -> str:
+    """The text below a heading, up to the next one of any level."""
+    match = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert match, title
+    return match[1]
+
+
+def table(title: str) -> list[list[str]]:
+    """The cells of the section's table, without its head."""
+    rows = [line for line in section(title).splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+
+
+def accepts(variable: variables.Variable) -> str:
+    """How the page says what a variable accepts."""
+    if variable.kind is Kind.INTEGER:
+        return f"{variable.low} to {variable.high}"
+    if variable.kind is Kind.CHOICE:
+        return ", ".join(variable.choices)
+    return str(variable.kind)
+
+
+def test_every_variable_with_its_default_and_meaning():
+    expected = [
+        [f"`{each.name}`", f"`{each.default}`" if each.default else "-", accepts(each), each.purpose]
+        for each in variables.VARIABLES
+    ]
+    documented = [[*row[:3], row[3].replace("`", "")] for row in table("Variables")]
+    assert documented == [[*row[:3], row[3].replace("`", "")] for row in expected]
+
+
+def test_every_secret():
+    assert table("Secrets from files") == [[f"`{name}`", f"`{name}_FILE`"] for name in variables.SECRETS]
+
+
+def test_every_exit_code():
+    documented = {(int(code), name) for code, name, *_ in table("Exit codes")}
+    assert documented == {(code.value, code.name) for code in ExitCode}
+
+
+def test_every_exit_code_can_happen():
+    """A code that nothing uses is not a promise that can be kept."""
+    code = "".join(path.read_text() for path in (ROOT / "entrypoint").glob("*.py") if path.stem != "errors")
+    # Named by the signal that arrived: ExitCode[number.name].
+    by_name = {"SIGINT", "SIGTERM"}
+    assert {each.name for each in ExitCode} - by_name == set(re.findall(r"ExitCode\.([A-Z_]+)", code))
+
+
+def test_every_stage_in_order():
+    documented = re.findall(r"^### \d\. (\w+)$", PAGE, re.MULTILINE)
+    source = (ROOT / "entrypoint/__main__.py").read_text()
+    begun = re.findall(r'^def run_\w+.*?log\.stage\("(\w+)"\)', source, re.MULTILINE | re.DOTALL)
+    assert documented == begun == ["configure", "wait", "migrate", "collect", "superuser", "serve"]
+    body = source.split("def serve()")[1].split("\ndef ")[0]
+    assert re.findall(r"run_(\w+)\(", body) == documented
+
+
+def test_every_command():
+    documented = {re.match(r"`(\w+)", row[0])[1] for row in table("Commands")}
+    assert documented == {*program.COMMANDS, "manage"}
+    assert all(f"\n  {command} " in program.USAGE for command in documented)
+
+
+def test_every_variable_of_the_backends_settings():
+    documented = {row[0].strip("`") for row in table("Variables of the backend's settings")}
+    code = "".join(path.read_text() for path in (ROOT / "backend/config").rglob("*.py"))
+    assert documented == set(re.findall(r"\benv\.\w+\(\s*\"([A-Z_]+)\"", code))
+
+
+def test_no_variable_is_read_behind_the_tables_back():
+    """Whatever the entrypoint reads by name is in the table, or is gunicorn's own."""
+    code = "".join(path.read_text() for path in (ROOT / "entrypoint").glob("*.py"))
+    read = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", code))
+    of_gunicorn = {"LISTEN_FDS", "GUNICORN_FD", "REQUEST_METHOD", "PATH_INFO", "REMOTE_ADDR"}
+    assert read - of_gunicorn <= {each.name for each in variables.VARIABLES}
+
+
+def test_numbers_in_the_text():
+    text = " ".join(PAGE.split())
+    assert f"Attempts are {database.PAUSE:.0f} s apart" in text
+    assert f"on `GUNICORN_BIND`, within {healthcheck.TIMEOUT:.0f} s" in text
+    assert f"values of at least {log.SHORTEST_SECRET} characters" in text
+
+
+def test_defaults_of_the_server():
+    problems: dict[str, str] = {}
+    configuration = variables.read({}, problems)
+    assert not problems
+    assert configuration.bind == "0.0.0.0:8000"
+    assert (configuration.timeout, configuration.graceful_timeout) == (140, 8)
+    assert configuration.workers % 2 == 1
+
+
+def test_forgiven_failures_are_those_of_the_page():
+    forgiven = {code.name for code in program.FORGIVEN}
+    assert forgiven == {"MIGRATIONS", "MIGRATION_LOCK", "COLLECTSTATIC", "SUPERUSER"}
+    assert "although migrations, `collectstatic` or the superuser fail" in PAGE
+    assert "It forgives waiting too long for another replica's migrations" in " ".join(PAGE.split())
+
+
+@pytest.mark.parametrize("row", table("What proves it"), ids=lambda row: row[0][:60])
+def test_every_promise_has_tests_that_exist(row):
+    names = re.findall(r"`(tests/[^`]+\.py)::(\w+)`", row[1])
+    assert names
+    assert len(names) == row[1].count("`") // 2, "nothing else is in that column"
+    for file, name in names:
+        assert f"def {name}(" in (ROOT / file).read_text(), f"{file}::{name}"
