@@ -34,5 +34,11 @@
 
       # The image of any Django project: nix/mk-django-image.nix says what it takes.
       lib.mkDjangoImage = import ./nix/mk-django-image.nix;
+
+      # `nix flake init -t`: a project to begin with.
+      templates.default = {
+        path = ./templates/default;
+        description = "A Django project with its image";
+      };
     };
 }

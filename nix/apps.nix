@@ -1,20 +1,19 @@
-# `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own.
+# `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own; and the other programs.
 { pkgs, image }:
 let
-  run = pkgs.writeShellScriptBin "run" ''
-    export PATH=${
-      pkgs.lib.makeBinPath [
-        image.environment
-        pkgs.postgresql_17
-        pkgs.busybox
-      ]
-    }
-    exec python3 ${./run} --project ${image.project} --entrypoint ${image.entrypoint}/bin/entrypoint "$@"
-  '';
+  bench = import ./bench.nix { inherit pkgs image; };
 in
 {
   default = {
     type = "app";
-    program = "${run}/bin/run";
+    program = "${image.run}/bin/run";
+  };
+  bench = {
+    type = "app";
+    program = "${bench}/bin/bench";
+  };
+  push = {
+    type = "app";
+    program = "${image.push}/bin/push";
   };
 }

@@ -20,7 +20,9 @@ let
         "README.md"
         "deploy"
         "flake.lock"
+        "tests/cluster"
         "tests/container"
+        "tests/registry"
       ]);
   };
 
@@ -62,10 +64,34 @@ let
         echo '[project]' > pyproject.toml
       '';
     }).package;
+
+  # The labels of an image whose project says everything that labels can.
+  labels = pkgs.writeText "labels.json" (
+    builtins.toJSON (
+      import ./labels.nix {
+        inherit lib;
+        name = "shop";
+        revision = null;
+        metadata = {
+          version = "2.1";
+          license = "MIT";
+          urls = {
+            "Source Code" = "https://example.org/shop.git";
+            Home-Page = "https://example.org/";
+            Documentation = "https://example.org/docs";
+          };
+        };
+      }
+    )
+  );
 in
 {
   lint = check "lint" "ruff check && ruff format --check && mypy";
   entrypoint = check "entrypoint" (pytest "tests/entrypoint");
   backend = check "backend" (pytest "tests/backend");
+  debian = check "debian" (pytest "tests/debian");
   image = check "image" "IMAGE=${image} UNTIDY=${untidy} ${pytest "tests/image"}";
+  bench = check "bench" "BENCH=${import ./bench.nix { inherit pkgs image; }}/bin/bench ${pytest "tests/bench"}";
+  sbom = check "sbom" "IMAGE=${image} SBOM=${image.sbom} LABELS=${labels} ${pytest "tests/sbom"}";
+  oci = check "oci" "IMAGE=${image} OCI=${image.oci} PUSH=${image.push}/bin/push ${pytest "tests/oci"}";
 }

@@ -4,9 +4,10 @@ let
   image = import ./mk-django-image.nix {
     inherit pkgs;
     src = ../backend;
-    revision = self.rev or "dirty";
+    revision = self.rev or self.dirtyRev or "dirty";
   };
   postgresImage = import ./postgres-image.nix { inherit pkgs; };
+  proxyImage = import ./proxy-image.nix { inherit pkgs; };
   development = import ./development.nix {
     inherit pkgs;
     src = ../backend;
@@ -17,7 +18,11 @@ in
     default = image;
     inherit image;
     image-stream = image.stream;
+    inherit (image) oci;
     postgres-image = postgresImage;
+    proxy-image = proxyImage;
+    # What is in the image, for scanners: CycloneDX.
+    inherit (image) sbom;
     # What the image is made of.
     inherit (image) project environment entrypoint;
   };

@@ -7,9 +7,11 @@
 {
   # The project's environment and the tests' packages.
   environment = (import ./python.nix { inherit pkgs; }).environment {
-    pyproject = src + "/pyproject.toml";
+    inherit ((import ./project.nix { inherit pkgs src; }).metadata) dependencies;
     extraPackages = packages: [
+      packages.cyclonedx-python-lib
       packages.hypothesis
+      packages.jsonschema
       packages.mypy
       packages.pytest
       packages.pytest-django
@@ -19,6 +21,8 @@
   programs = [
     pkgs.postgresql_17
     pkgs.ruff
+    pkgs.skopeo
+    pkgs.syft
   ];
 
   # `nix fmt`: Python.

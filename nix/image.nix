@@ -15,6 +15,8 @@
   wsgiApplication,
   extraPrograms,
   env,
+  # Made here, so that nobody has to make them at run time.
+  writable,
   uid,
   gid,
   revision,
@@ -24,25 +26,10 @@ let
 
   user = "${toString uid}:${toString gid}";
 
-  # Writable by the user, made here, so that nobody has to make them at run time.
-  writable = [
-    "staticfiles"
-    "media"
-    "logs"
-  ];
-
-  # Of PostgreSQL's programs the image has this one. Copied out, it takes none of the others with it.
-  pgIsReady = pkgs.runCommand "pg_isready" { nativeBuildInputs = [ pkgs.removeReferencesTo ]; } ''
-    mkdir -p $out/bin
-    cp -L ${pkgs.postgresql_17}/bin/pg_isready $out/bin/pg_isready
-    chmod u+w $out/bin/pg_isready
-    remove-references-to -t ${pkgs.postgresql_17} $out/bin/pg_isready
-  '';
-
   programs = [
     environment
     entrypoint
-    pgIsReady
+    (import ./pg-isready.nix { inherit pkgs; })
     pkgs.busybox
   ]
   ++ extraPrograms;
@@ -52,19 +39,24 @@ let
     builtins.unsafeDiscardStringContext "${project.package} ${environment}"
   );
 
-  etc = import ./etc.nix {
-    inherit
-      pkgs
-      name
-      uid
-      gid
-      ;
-    # Whatever of the image is not the application.
-    contents = programs ++ [
+  etc = import ./etc.nix { inherit pkgs uid gid; };
+
+  # Whatever of the image is not the application.
+  closure = import ./closure.nix {
+    inherit pkgs;
+    references = programs ++ [
       pkgs.tini
       pkgs.cacert
       pkgs.tzdata
+      env
     ];
+  };
+
+  distribution = import ./distribution.nix { inherit pkgs name closure; };
+
+  sbom = import ./sbom {
+    inherit pkgs name closure;
+    inherit (project) metadata;
   };
 
   arguments = {
@@ -73,11 +65,19 @@ let
     extraCommands = ''
       cp -r ${project.package} app
       cp -r ${etc} etc
-      chmod u+w app etc
+      chmod u+w etc
+      cp -r ${distribution}/. .
+      chmod -R u+w .
+      mkdir -p usr/share/sbom
+      cp ${sbom} usr/share/sbom/${sbom.name}
       mkdir -p bin usr/bin usr/share tmp ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable}
       ln -s ${pkgs.busybox}/bin/sh bin/sh
       ln -s ${pkgs.busybox}/bin/env usr/bin/env
       ln -s ${pkgs.tzdata}/share/zoneinfo usr/share/zoneinfo
+      # Data that a library looks for where distributions have it.
+      for data in ${environment}/share/*; do
+        if [ -e "$data" ] && [ ! -e "usr/share/''${data##*/}" ]; then ln -s "$data" usr/share/; fi
+      done
     '';
 
     # The application's files are root's: the server cannot rewrite its own code.
@@ -118,6 +118,8 @@ let
           PATH = "${lib.makeBinPath programs}:/bin:/usr/bin";
           LANG = "C.UTF-8";
           PYTHONUTF8 = "1";
+          # Said here, it spares each start the reading of how Python was configured.
+          PYTHONTZPATH = "${pkgs.tzdata}/share/zoneinfo";
           SSL_CERT_FILE = "${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt";
           PYTHONUNBUFFERED = "1";
           PYTHONDONTWRITEBYTECODE = "1";
@@ -127,22 +129,37 @@ let
         }
         // env
       );
-      Labels = lib.mapAttrs' (label: value: lib.nameValuePair "org.opencontainers.image.${label}" value) (
-        lib.filterAttrs (_: value: value != null) {
-          title = name;
-          inherit revision;
-          description = project.metadata.description or null;
-          version = project.metadata.version or null;
-          source = project.metadata.urls.Repository or project.metadata.urls.Source or null;
-        }
-      );
+      Labels = import ./labels.nix {
+        inherit lib name revision;
+        inherit (project) metadata;
+      };
     };
   };
+
+  stream = pkgs.dockerTools.streamLayeredImage arguments;
+  oci = import ./oci.nix { inherit pkgs name stream; };
 in
 pkgs.dockerTools.buildLayeredImage arguments
 // {
-  inherit environment entrypoint;
+  inherit environment entrypoint sbom;
+  inherit (arguments) config;
   project = project.package;
-  # The same image as a program that writes it to standard output.
-  stream = pkgs.dockerTools.streamLayeredImage arguments;
+  # The same image as a program that writes it to standard output, as an OCI image layout, and as a program that pushes
+  # it to a registry.
+  inherit stream oci;
+  push = import ./push.nix { inherit pkgs oci; };
+  # The same project, run without a container.
+  run = import ./run.nix {
+    inherit
+      pkgs
+      project
+      environment
+      entrypoint
+      ;
+    variables = {
+      DJANGO_SETTINGS_MODULE = settingsModule;
+      WSGI_APPLICATION = wsgiApplication;
+    }
+    // env;
+  };
 }

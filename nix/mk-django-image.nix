@@ -4,19 +4,27 @@
   pkgs,
   # The project: a folder with manage.py and pyproject.toml. The latter's dependencies are what the image has.
   src,
+  # Its pyproject.toml, where that lies elsewhere.
+  pyproject ? src + "/pyproject.toml",
   # The image's name. The default is the project's, from pyproject.toml.
   name ? null,
   # The image's tag.
   tag ? "latest",
   # The settings module, and the WSGI application that gunicorn serves.
   settingsModule ? "config.settings.production",
-  wsgiApplication ? "config.wsgi:application",
+  wsgiApplication ? "${builtins.head (builtins.split "\\." settingsModule)}.wsgi:application",
   # More Python packages: a function from the package set's to a list.
   extraPackages ? (_: [ ]),
   # More packages whose programs the application runs.
   extraPrograms ? [ ],
   # More environment variables.
   env ? { },
+  # Folders of the project that the application may write to.
+  writable ? [
+    "staticfiles"
+    "media"
+    "logs"
+  ],
   # The number of the user, and of its group. Its name is always `django`.
   uid ? 1000,
   gid ? uid,
@@ -25,10 +33,20 @@
 }:
 let
   inherit (pkgs) lib;
-  project = import ./project.nix { inherit pkgs src settingsModule; };
+  project = import ./project.nix {
+    inherit
+      pkgs
+      src
+      pyproject
+      settingsModule
+      wsgiApplication
+      ;
+    pythonPath = env.PYTHONPATH or "";
+  };
   environment = (import ./python.nix { inherit pkgs; }).environment {
-    inherit (project) pyproject;
-    inherit extraPackages;
+    inherit (project.metadata) dependencies;
+    # The boot sequence drives gunicorn, whoever else asks for it.
+    extraPackages = packages: [ packages.gunicorn ] ++ extraPackages packages;
   };
   entrypoint = import ./entrypoint.nix { inherit pkgs; };
 in
@@ -43,6 +61,7 @@ import ./image.nix {
     wsgiApplication
     extraPrograms
     env
+    writable
     uid
     gid
     revision

@@ -3,32 +3,45 @@
   pkgs,
   # The folder with manage.py and pyproject.toml.
   src,
-  # The settings module that it must have; none for a project that is not to boot.
+  # Its pyproject.toml, where that lies elsewhere.
+  pyproject ? src + "/pyproject.toml",
+  # The settings module and the WSGI application that it must have; none for a project that is not to boot.
   settingsModule ? null,
+  wsgiApplication ? null,
+  # PYTHONPATH in the image, where the project is /app.
+  pythonPath ? "",
 }:
 let
   inherit (pkgs) lib;
 
-  # What a run leaves behind, in the project's top folder.
-  runtimeFolders = [
+  # In the project's top folder: what a run leaves behind, what is for people, and what the image is made by.
+  unwantedOnTop = [
     "logs"
     "media"
     "staticfiles"
+    "README.md"
+    "docs"
+    "compose.yaml"
+    "debian"
+    "flake.lock"
+    "flake.nix"
   ];
 
   # Wherever it lies: never in an image.
   unwanted =
-    name: type:
+    path: type:
+    let
+      name = baseNameOf path;
+    in
     lib.hasPrefix "." name
-    || lib.hasSuffix ".md" name
     || lib.hasSuffix ".pyc" name
     || lib.hasSuffix ".sqlite3" name
     || (type == "directory" && lib.elem name [
       "__pycache__"
-      "docs"
       "node_modules"
-      "tests"
     ])
+    # An app may have that name.
+    || (type == "directory" && name == "tests" && !isApp path)
     || lib.elem name [
       "conftest.py"
       "tests.py"
@@ -39,38 +52,79 @@ let
     name = "source";
     filter =
       path: type:
-      let
-        name = baseNameOf path;
-        isTop = dirOf path == toString src;
-      in
-      !(unwanted name type) && !(isTop && lib.elem name runtimeFolders);
+      !(unwanted path type)
+      && !(dirOf path == toString src && lib.elem (baseNameOf path) unwantedOnTop);
   };
+  isApp = path: builtins.pathExists (path + "/apps.py") || builtins.pathExists (path + "/models.py");
 
   # What is missing is said here, in a sentence, rather than by a container that does not start.
   has = file: builtins.pathExists (src + "/${file}");
-  settingsPath = builtins.replaceStrings [ "." ] [ "/" ] settingsModule;
+  folders = lib.filter (name: (builtins.readDir src).${name} == "directory") (
+    builtins.attrNames (builtins.readDir src)
+  );
+  foldersWith = files: lib.filter (folder: builtins.any (file: has "${folder}/${file}") files) folders;
+  list = lib.concatMapStringsSep ", " (name: name);
+  tracked = "(A flake sees only what git tracks: `git add` new files.)";
+
+  # A module can be found in the project, or where PYTHONPATH points in it.
+  roots = [ "" ] ++ map (path: "${lib.removePrefix "/app/" path}/") (
+    lib.filter (lib.hasPrefix "/app/") (lib.filter builtins.isString (builtins.split ":" pythonPath))
+  );
+  modulePath = builtins.replaceStrings [ "." ] [ "/" ];
+  hasModule =
+    module:
+    builtins.any (
+      root: has "${root}${modulePath module}.py" || has "${root}${modulePath module}/__init__.py"
+    ) roots;
+  settingsModules =
+    map (folder: "${folder}.settings") (
+      foldersWith [
+        "settings.py"
+        "settings/__init__.py"
+      ]
+    );
+  wsgiModule = lib.head (builtins.split ":" wsgiApplication);
+
   checked =
     lib.throwIfNot (has "manage.py")
-      "${toString src} has no manage.py: `src` must be the folder of a Django project, the one with manage.py."
+      "${toString src} has no manage.py: `src` must be the folder of a Django project, the one with manage.py${
+        lib.optionalString (foldersWith [ "manage.py" ] != [ ]) " (perhaps ${list (foldersWith [ "manage.py" ])})"
+      }. ${tracked}"
       lib.throwIfNot
-      (has "pyproject.toml")
-      "${toString src} has no pyproject.toml: its [project] table says which Python packages the image needs."
+      (settingsModule == null || hasModule settingsModule)
+      "${toString src} has no settings module ${toString settingsModule}: say with `settingsModule` which one it is${
+        lib.optionalString (settingsModules != [ ]) " (perhaps ${list settingsModules}, or one in it)"
+      }. ${tracked}"
       lib.throwIfNot
-      (settingsModule == null || has "${settingsPath}.py" || has "${settingsPath}/__init__.py")
-      "${toString src} has no settings module ${toString settingsModule} (${toString settingsPath}.py): say which one it is with `settingsModule`."
+      # One that lies outside is a package's.
+      (wsgiApplication == null || hasModule wsgiModule || !(has (lib.head (builtins.split "\\." wsgiModule))))
+      "${toString src} has no module ${toString wsgiModule}: say with `wsgiApplication` what gunicorn is to serve${
+        lib.optionalString (foldersWith [ "wsgi.py" ] != [ ])
+          " (perhaps ${lib.concatMapStringsSep ", " (folder: "${folder}.wsgi:application") (foldersWith [ "wsgi.py" ])})"
+      }. ${tracked}"
       src;
+
+  content = lib.throwIfNot (builtins.pathExists pyproject) (
+    if has "requirements.txt" || has "requirements" then
+      "${toString src} has no pyproject.toml, only requirements.txt: make one of it with `nixw add -r requirements.txt`."
+    else
+      "${toString src} has no pyproject.toml: its [project] table says which Python packages the image has. Begin one with `nixw add Django`. ${tracked}"
+  ) (lib.importTOML pyproject);
 in
 rec {
-  pyproject = checked + "/pyproject.toml";
-
   # The [project] table.
-  metadata = (lib.importTOML pyproject).project;
+  metadata = builtins.seq checked (
+    lib.throwIfNot (content ? project.name && content ? project.dependencies)
+      "${toString pyproject} has no [project] table with `name` and `dependencies`: list there what the image needs, for nothing else is read (`nixw add PACKAGE` does it)."
+      content.project
+  );
 
-  # Compiled for /app, where the image has it, and so without a trace of the store.
+  # Compiled for /app, where the image has it, and so without a trace of the store. Python compares hashes, for times
+  # say nothing here: a file that is mounted over one of these counts.
   package = pkgs.runCommand "project" { } ''
     cp -r ${source} $out
     chmod -R u+w $out
-    PYTHONHASHSEED=0 ${pkgs.python313}/bin/python3 -m compileall -q --invalidation-mode unchecked-hash \
+    PYTHONHASHSEED=0 ${pkgs.python313}/bin/python3 -m compileall -q --invalidation-mode checked-hash \
       -s $out -p /app $out
   '';
 }

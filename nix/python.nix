@@ -4,30 +4,49 @@
 let
   inherit (pkgs) lib;
 
-  # "Django>=5.2,<5.3; python_version > '3.9'" -> "django". The normalized name (packaging guide, "Names and
-  # normalization") is also the attribute in the package set.
-  attribute =
-    requirement:
-    let
-      name = lib.head (builtins.match "[[:space:]]*([A-Za-z0-9._-]*[A-Za-z0-9]).*" requirement);
-    in
-    builtins.replaceStrings [ "_" "." ] [ "-" "-" ] (lib.toLower name);
+  read = import ./requirement.nix {
+    inherit lib;
+    inherit (pkgs.python313) pythonVersion;
+  };
 
+  # The packages that a line of pyproject.toml asks for: none where its condition does not hold, more where it has extras.
   select =
-    packages: requirement:
-    packages.${attribute requirement}
-      or (throw "pyproject.toml asks for \"${requirement}\", but the package set has no Python package \"${attribute requirement}\". With nixpkgs, look for its attribute's name; with the Debian set, lock it: ./nixw relock");
+    packages: text:
+    let
+      requirement = read text;
+      asks = "pyproject.toml asks for \"${text}\", but";
+      advice = "With the Debian set, run `nixw relock` in the project's folder; with nixpkgs, see what it has.";
+      package =
+        packages.${requirement.name}
+          or (throw "${asks} the package set has no Python package ${requirement.name}. ${advice}");
+      optional = package.optional-dependencies or { };
+      # PyPI calls an extension that was compiled beforehand "binary"; nixpkgs compiles it, and calls it "c".
+      extra =
+        name:
+        optional.${name} or (
+          if name == "binary" && optional ? c then
+            optional.c
+          else
+            throw "${asks} in the package set ${requirement.name} has no extra \"${name}\". ${advice}"
+        );
+    in
+    lib.optionals requirement.applies (
+      lib.throwIfNot (requirement.accepts package.version)
+        "${asks} the package set has ${requirement.name} ${package.version}. ${advice}"
+        [ package ]
+      ++ lib.concatMap extra requirement.extras
+    );
 in
 {
   environment =
     {
-      # The path of a pyproject.toml.
-      pyproject,
+      # The lines of pyproject.toml's [project] dependencies.
+      dependencies,
       # More packages: a function from the package set's Python packages to a list.
       extraPackages ? (_: [ ]),
     }:
     pkgs.python313.withPackages (
       packages:
-      map (select packages) (lib.importTOML pyproject).project.dependencies ++ extraPackages packages
+      lib.concatMap (select packages) dependencies ++ extraPackages packages
     );
 }

@@ -36,6 +36,12 @@ let
       }
     );
 
+  libraryFolder = name: "${packages.${name}}/lib/x86_64-linux-gnu";
+
+  # Debian packages that a project names. Its Python packages load their libraries, be it by name (ctypes).
+  added = lib.filter (name: !lib.elem standardLibrary (closure name)) lock.added;
+  standardLibrary = "libpython${lock.python}-stdlib";
+
   # What people may look for, but no program does at run time.
   superfluous = [
     "share/bash-completion"
@@ -58,6 +64,8 @@ let
       "lib/postgresql/17/lib/bitcode"
       "lib/postgresql/17/lib/llvmjit*"
     ];
+    # The same program again, linked statically.
+    tini = [ "bin/tini-static" ];
   };
 
   version = name: builtins.replaceStrings [ "~" ":" ] [ "-" "-" ] lock.debian.${name}.version;
@@ -92,18 +100,24 @@ let
 
   packages = lib.genAttrs (builtins.attrNames lock.debian) (
     name:
-    if name == "libc6" then
-      # The one package whose files know already where they are, and where they look for each other.
+    if name == "base-files" then
       package name ""
+    else if name == "libc6" then
+      # The one package whose files know already where they are, and where they look for each other. Whatever is made of
+      # Debian's programs has it, so it also says which Debian that is.
+      package name ''
+        for file in lib/os-release etc/debian_version; do cp ${packages.base-files}/$file $out/share/; done
+        for folder in share/doc share/dpkg; do cp -r ${packages.base-files}/$folder/. $out/$folder/; done
+      ''
     else
       package name ''
         ${elf}
         fix_elf_files "$out" "${
-          lib.concatMapStringsSep ":" (dependency: "${packages.${dependency}}/lib/x86_64-linux-gnu") (
-            builtins.tail (closure name)
-          )
-        }" ${lib.optionalString (lib.elem name threaded) "${packages.libgcc-s1}/lib/x86_64-linux-gnu"}
+          lib.concatMapStringsSep ":" libraryFolder (builtins.tail (closure name))
+        }" "${lib.optionalString (lib.elem name threaded) (libraryFolder "libgcc-s1")}" "${
+          lib.optionalString (name == standardLibrary) (lib.concatMapStringsSep ":" libraryFolder added)
+        }"
       ''
   );
 in
-packages // { inherit elf; }
+packages // { inherit elf closure libraryFolder added; }

@@ -1,7 +1,8 @@
-# fix_elf_files DIRECTORY LIBRARY_DIRECTORIES [PROGRAMS_TOO]
+# fix_elf_files DIRECTORY LIBRARY_DIRECTORIES [PROGRAMS_TOO [BY_NAME]]
 # Give every program below the directory the store's loader; and every program and library those of the library
 # directories (own ones first) that hold what it needs. Programs get PROGRAMS_TOO besides, a directory of libraries that
-# the C library loads by name: an RPATH, unlike a RUNPATH, counts for those.
+# the C library loads by name: an RPATH, unlike a RUNPATH, counts for those. BY_NAME are directories for what loads
+# libraries by name itself.
 fix_elf_files() {
   own=$(find "$1" -name '*.so*' ! -type d -exec dirname {} \; | sort -u)
   find "$1" -type f \( -perm -100 -o -name '*.so*' \) | while read -r file; do
@@ -22,7 +23,7 @@ fix_elf_files() {
         fi
       done
       if [ -z "$found" ]; then
-        echo "$file needs $library, which no dependency has" >&2
+        echo "$name needs $library (${file#"$1"/}), which no locked Debian package has: add the one that has it with \`nixw add --debian PACKAGE\` (\`apt-file search $library\` tells which)." >&2
         exit 1
       fi
       case ":$rpath:" in
@@ -30,6 +31,7 @@ fix_elf_files() {
         *) rpath=$rpath${rpath:+:}$found ;;
       esac
     done
+    if [ -n "${4:-}" ] && grep -q dlopen "$file"; then rpath=$rpath${rpath:+:}$4; fi
     # In one go: what patchelf moves about in a file, it does not always find again.
     patchelf $program --set-rpath "$rpath${program:+${3:+:$3}}" "$file"
   done

@@ -1,19 +1,34 @@
-"""environment.py PYTHON OUT SITE_PACKAGES PACKAGE...: a virtual environment of links to the packages' files."""
+"""environment.py PYTHON OUT SITE_PACKAGES PACKAGE... -- PROGRAMS... -- DATA...
+
+A virtual environment of links to the Python packages' files, to programs and to data in `share`.
+"""
 
 import configparser
 import sys
 from pathlib import Path
 
+# In every Debian package, and no program's data.
+RECORDS = ("doc", "dpkg")
 
-def main(python: str, out: str, site_packages: str, *packages: str) -> None:
+
+def main(python: str, out: str, site_packages: str, *rest: str) -> None:
     environment, home = Path(out), Path(python)
     (environment / "bin").mkdir(parents=True)
     for name in ("python", "python3", next(home.glob("bin/python3.*")).name):
         (environment / "bin" / name).symlink_to(home / "bin" / name)
     (environment / "pyvenv.cfg").write_text(f"home = {home}/bin\ninclude-system-site-packages = false\n")
+    programs_at = rest.index("--")
+    data_at = rest.index("--", programs_at + 1)
+    packages, programs, data = rest[:programs_at], rest[programs_at + 1 : data_at], rest[data_at + 1 :]
     for package in packages:
         for folder in (site_packages, "bin"):
             link(Path(package, folder), environment / folder)
+    for package in programs:
+        link(Path(package, "bin"), environment / "bin")
+    for package in data:
+        for folder in sorted(Path(package, "share").glob("*/")):
+            if folder.name not in RECORDS:
+                link(folder, environment / "share" / folder.name)
     for metadata in sorted((environment / site_packages).glob("*.dist-info/entry_points.txt")):
         write_programs(metadata, environment / "bin")
 

@@ -20,7 +20,7 @@ builders.public
 // {
   inherit lib system;
   inherit busybox;
-  inherit (debian) tini;
+  inherit (debian) haproxy skopeo tini;
   bashInteractive = debian.bash;
   cacert = import ./cacert.nix { inherit builders debian; };
   dockerTools = import ./docker-tools {
@@ -35,5 +35,6 @@ builders.public
   postgresql_17 = import ./postgresql.nix { inherit builders debian python; };
   python313 = python;
   inherit (python.pkgs) ruff;
+  syft = import ./syft.nix { inherit builders python; };
   tzdata = debian.tzdata;
 }

@@ -6,8 +6,7 @@
   debian,
 }:
 let
-  packagesToml = lib.importTOML ./packages.toml;
-  pythonVersion = packagesToml.debian.python;
+  pythonVersion = lock.python;
   sitePackages = "lib/python${pythonVersion}/site-packages";
 
   # Byte code is addressed by nothing but its name ("unchecked"), for in a store no source changes, and all are
@@ -45,8 +44,22 @@ let
         # A graphical toolkit, an installer of other packages and databases of the 1980s, none of which a server has.
         cd $out/lib/python${pythonVersion}
         rm -rf ensurepip idlelib tkinter turtle.py turtledemo pydoc_data test lib-dynload/_dbm.* lib-dynload/_gdbm.*
+        # What tests Python itself.
+        rm -rf lib-dynload/_test* lib-dynload/_ctypes_test* lib-dynload/_xxtestfuzz* lib-dynload/xx*
         rm -rf $out/share/applications $out/share/binfmts $out/share/python3
 
+        # ctypes asks ldconfig or a compiler where libraries are, and an image has neither.
+        cat >> ctypes/util.py <<'END'
+
+        _find_elsewhere = find_library
+        def find_library(name):
+            for folder in "${lib.concatMapStringsSep ":" debian.libraryFolder (debian.added ++ [ "libc6" ])}".split(":"):
+                entries = os.listdir(folder) if os.path.isdir(folder) else []
+                found = sorted(entry for entry in entries if entry.startswith(f"lib{name}.so"))
+                if found:
+                    return os.path.join(folder, found[0])
+            return _find_elsewhere(name)
+        END
         # Time zones are found where this set has them, whatever the machine has.
         for data in _sysconfigdata__*.py; do
           [ -L "$data" ] || sed -i "s,'TZPATH': .*,'TZPATH': '${debian.tzdata}/share/zoneinfo'\,," "$data"
@@ -59,13 +72,20 @@ let
 
   wheel =
     name:
-    { version, file, sha256, requires }:
+    {
+      version,
+      file,
+      sha256,
+      requires,
+      extras,
+    }:
     builders.runCommand "python3-${name}-${version}"
       {
         passthru = {
           pname = name;
           inherit version;
           propagatedBuildInputs = map (required: pkgs.${required}) requires;
+          optional-dependencies = lib.mapAttrs (_: map (required: pkgs.${required})) extras;
         };
       }
       ''
@@ -73,13 +93,17 @@ let
         $python ${./install_wheel.py} ${builders.seeded { name = file; inherit sha256; }} $out ${sitePackages}
         ${debian.elf}
         fix_elf_files $out ${
-          lib.concatMapStringsSep ":" (library: "${debian.${library}}/lib/x86_64-linux-gnu") [
-            "libc6"
-            "libgcc-s1"
-            "libstdc++6"
-            "zlib1g"
-          ]
-        }
+          lib.concatMapStringsSep ":" debian.libraryFolder (
+            [
+              "libc6"
+              "libgcc-s1"
+              "libstdc++6"
+              "zlib1g"
+            ]
+            ++ debian.added
+          )
+        } "" "${lib.concatMapStringsSep ":" debian.libraryFolder debian.added}"
+        $python ${./load.py} "$name" $out/${sitePackages}
         ${compile "$out/${sitePackages}"}
       '';
 
@@ -91,7 +115,11 @@ let
         passthru = {
           pname = name;
           version = lib.head (lib.split "-" lock.debian.${package}.version);
-          propagatedBuildInputs = [ ];
+          # Debian's name of a Python package that it has for itself alone.
+          propagatedBuildInputs = map (depended: fromDebian depended depended) (
+            lib.filter (lib.hasPrefix "python3-") lock.debian.${package}.depends
+          );
+          optional-dependencies = { };
         };
       }
       ''
@@ -104,7 +132,7 @@ let
       '';
 
   pkgs =
-    lib.mapAttrs fromDebian packagesToml.wheels.debian
+    lib.mapAttrs fromDebian lock.debian-python
     // lib.mapAttrs wheel lock.wheels
     // {
       python = interpreter;
@@ -134,7 +162,9 @@ let
       }
       ''
         ${interpreter.interpreter} ${./environment.py} ${interpreter} $out ${sitePackages} \
-          ${lib.concatMapStringsSep " " (item: "${item.package}") closure}
+          ${lib.concatMapStringsSep " " (item: "${item.package}") closure} \
+          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") debian.added} \
+          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure debian.added)}
       '';
 in
 interpreter

@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """Put the files that lock.json names into the Nix store, those that are not there yet.
 
-usage: seed.py
+usage: seed.py [FOLDER]
+
+FOLDER is where the lock comes from; its packages.toml, too, is compared with the lock.
 
 Exit codes: 0 all there; 3 a mirror no longer has a locked file; 1 anything else, said in one sentence.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +27,12 @@ GONE = 3
 BATCH = 14  # Debian packages a download, so that progress can be shown
 
 
-def main() -> None:
-    lock = json.loads((Path(__file__).resolve().parent / "lock.json").read_text())
+def main(folder: str = "") -> None:
+    here = Path(__file__).resolve().parent
+    lock = json.loads((here / "lock.json").read_text())
+    check_roots(lock, here / "packages.toml")
+    if folder:
+        check_roots(lock, Path(folder, "packages.toml"))
     debs = {store_name(package["path"]): package for package in lock["debian"].values()}
     wheels = {package["file"]: (name, package) for name, package in lock["wheels"].items()}
     paths = {name: fixed_output_path(name, package["sha256"]) for name, package in debs.items()}
@@ -34,12 +42,26 @@ def main() -> None:
     debs = {name: package for name, package in debs.items() if paths[name] in missing}
     wheels = {name: entry for name, entry in wheels.items() if paths[name] in missing}
     bootstrap = paths[BOOTSTRAP] in missing
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    # Both at once: they come from different servers.
+    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor() as pool:
+        downloads, tasks = Path(name), []
         if debs or bootstrap:
-            seed_debs(debs, lock["debian"]["busybox-static"] if bootstrap else None, folder)
+            busybox = lock["debian"]["busybox-static"] if bootstrap else None
+            tasks.append(pool.submit(seed_debs, debs, busybox, downloads))
         if wheels:
-            seed_wheels(dict(wheels.values()), lock["python"], folder)
+            tasks.append(pool.submit(seed_wheels, dict(wheels.values()), lock["python"], downloads))
+        for task in tasks:
+            task.result()
+
+
+def check_roots(lock: dict[str, Any], file: Path) -> None:
+    """Raise Gone if the lock has not got what packages.toml asks for: then it is of an older edition of that."""
+    if not file.exists():
+        return
+    roots = tomllib.loads(file.read_text()).get("debian", {}).get("roots", [])
+    missing = [name for name in roots if name not in lock["debian"]]
+    if missing:
+        raise mirror.Gone(f"{file} asks for {', '.join(missing)}, which is not locked: run `nixw relock`.")
 
 
 def store_name(path: str) -> str:
@@ -89,7 +111,7 @@ def say(message: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main()
+        main(*sys.argv[1:])
     except mirror.Gone as error:
         say(f"seed: {error}")
         raise SystemExit(GONE) from None

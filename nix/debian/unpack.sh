@@ -17,7 +17,7 @@ for tree in unpacked/usr unpacked; do
 done
 if [ -d "$out/sbin" ]; then
   mkdir -p "$out/bin"
-  mv "$out"/sbin/* "$out/bin/"
+  find "$out/sbin" -mindepth 1 -maxdepth 1 -exec mv {} "$out/bin/" \;
   rmdir "$out/sbin"
 fi
 (cd "$out" && eval rm -rf "$remove")

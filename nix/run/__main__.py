@@ -23,7 +23,7 @@ from cluster import OWNER, Cluster, ClusterError, ordinary_user
 from reachable import within_reach
 from workdir import copy_project
 
-HEALTH = "/api/health/"
+HEALTH = os.environ.get("HEALTHCHECK_PATH") or "/api/health/"
 DATABASE = "django"
 
 

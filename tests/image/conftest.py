@@ -30,6 +30,16 @@ class Image:
         return {entry.name.rstrip("/"): entry for layer in self.layers for entry in layer}
 
     @property
+    def below(self) -> list[list[tarfile.TarInfo]]:
+        """The layers that are made of store paths."""
+        return [layer for layer in self.layers if holds_store_paths(layer)]
+
+    @property
+    def top(self) -> list[list[tarfile.TarInfo]]:
+        """The layers with everything else."""
+        return [layer for layer in self.layers if not holds_store_paths(layer)]
+
+    @property
     def environment(self) -> dict[str, str]:
         return dict(variable.split("=", 1) for variable in self.config["config"]["Env"])
 
@@ -45,11 +55,15 @@ def read_image(path: Path) -> Image:
             with tarfile.open(fileobj=io.BytesIO(data)) as layer:
                 entries = layer.getmembers()
                 layers.append(entries)
-                if name == manifest["Layers"][-1]:
-                    contents = {
+                if not holds_store_paths(entries):
+                    contents |= {
                         entry.name: layer.extractfile(entry).read() for entry in entries if entry.isfile()
                     }
     return Image(config, manifest, layers, digests, contents)
+
+
+def holds_store_paths(layer: list[tarfile.TarInfo]) -> bool:
+    return any(entry.name.startswith("nix") for entry in layer)
 
 
 def given(variable: str) -> Path:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import stat
 
+import pytest
+
 WRITABLE = {"app", "app/staticfiles", "app/media", "app/logs"}
 
 
@@ -61,15 +63,36 @@ def test_no_tests_documentation_tools_or_secrets(image):
 
 
 def test_application_lies_alone_on_top(image):
-    """So that an edit of it changes one small layer: no store path is in the top layer, and /app in no other."""
-    *below, top = image.layers
-    assert not [entry.name for entry in top if entry.name.startswith("nix/store")]
-    assert all(entry.name.startswith("nix") for layer in below for entry in layer)
-    assert sum(entry.size for entry in top) < 500_000
+    """So that an edit of it changes no layer with store paths."""
+    assert image.layers == image.below + image.top
+    assert all(entry.name.startswith("nix") for layer in image.below for entry in layer)
+    assert sum(entry.size for layer in image.top for entry in layer) < 500_000
+
+
+def test_folders_of_the_application_are_layers_of_their_own(image):
+    """So that an edit of a view changes one thousandth of the image at most."""
+    if len(image.top) == 1:
+        pytest.skip("this package set makes one layer of all that is not a store path")
+    whole = sum(entry.size for layer in image.layers for entry in layer)
+    for name in ("app/core/views.py", "app/meals/views.py"):
+        layer = next(layer for layer in image.top if name in [entry.name for entry in layer])
+        assert sum(512 + -(-entry.size // 512) * 512 for entry in layer) < whole / 1000, name
+
+
+def test_folders_are_the_same_in_every_layer(image):
+    """An engine takes owner and mode from the uppermost layer that has the folder."""
+    seen = {}
+    for layer in image.layers:
+        for entry in layer:
+            facts = (entry.uid, entry.gid, entry.mode, entry.type)
+            assert not entry.isdir() or seen.setdefault(entry.name.rstrip("/"), facts) == facts, entry.name
+        names = {entry.name.rstrip("/") for entry in layer}
+        missing = [name for name in names if "/" in name and name.rpartition("/")[0] not in names]
+        assert missing == []
 
 
 def test_each_store_path_is_a_layer(image):
-    for layer in image.layers[:-1]:
+    for layer in image.below:
         paths = {entry.name.split("/")[2] for entry in layer if entry.name.count("/") >= 2}
         assert len(paths) == 1
 

@@ -66,7 +66,8 @@ let
         ];
       } "${image} layers graph ${roots} $out ${mtime} ${toString (maxLayers - 1)} ${lib.escapeShellArgs owner}";
 
-      # The top layer: links to the contents, and what the scripts do.
+      # The top layer: links to the contents, and what the scripts do. Large folders are cut out of it (image.py), so that an
+      # edit of the application changes little.
       custom = builders.runCommand "${name}-custom-layer" { inherit extraCommands fakeRootCommands; passAsFile = [ "extraCommands" "fakeRootCommands" ]; } ''
         mkdir -p $out root
         for package in ${lib.escapeShellArgs links}; do

@@ -23,13 +23,15 @@ import stat
 import sys
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 BLOCK = 512
 # Compresses three times as fast as 9, for one part in a hundred of the size.
 LEVEL = 6
+# The top layer is cut at folders of this depth, those with so many bytes in files, and so many of them at most.
+DEPTH, LARGE, MOST = 2, 8192, 12
 
 
 def link(package: str, root: str) -> None:
@@ -44,23 +46,40 @@ def link(package: str, root: str) -> None:
 
 
 def top(root: str, out: str, mtime: str) -> None:
-    """Archive a directory tree with the owners and modes it has: $out/layer.tar, and $out/layer.json about it."""
-    layer = Path(out, "layer.tar")
-    with layer.open("wb") as file, tar(file) as archive:
-        for path in walk(Path(root)):
-            name = path.relative_to(root).as_posix()
-            if name != ".":
+    """Archive a directory tree with the owners and modes it has, as several layers: $out/layers.json tells which.
+
+    Large folders get layers of their own, so that a change in one of them leaves the others as they are.
+    """
+    groups: dict[str, list[Path]] = {}
+    tree = [path for path in walk(Path(root)) if path != Path(root)]
+    for path in tree:
+        groups.setdefault("/".join(path.relative_to(root).parts[:DEPTH]), []).append(path)
+    large = sorted(
+        (name for name, paths in groups.items() if total(paths) >= LARGE and len(paths) > 1),
+        key=lambda name: (-total(groups[name]), name),
+    )[:MOST]
+    rest = [path for path in tree if not any(path in groups[name] for name in large)]
+    plan = []
+    for number, paths in enumerate([rest, *(groups[name] for name in sorted(large))]):
+        layer = Path(out, f"{number}.tar")
+        # A folder that a layer does not name gets an engine's own idea of owner and mode.
+        parents = {
+            parent for parent in paths[0].parents if parent.is_relative_to(root) and parent != Path(root)
+        }
+        with layer.open("wb") as file, tar(file) as archive:
+            for path in sorted(parents) + paths:
                 status = os.lstat(path)
-                add(
-                    archive,
-                    path,
-                    name,
-                    seconds(mtime),
-                    stat.S_IMODE(status.st_mode),
-                    (status.st_uid, status.st_gid, "", ""),
-                )
-    digest = hashlib.sha256(layer.read_bytes()).hexdigest()
-    Path(out, "layer.json").write_text(json.dumps({"diff_id": digest, "size": layer.stat().st_size}))
+                owner = (status.st_uid, status.st_gid, "", "")
+                name = path.relative_to(root).as_posix()
+                add(archive, path, name, seconds(mtime), stat.S_IMODE(status.st_mode), owner)
+        digest = hashlib.sha256(layer.read_bytes()).hexdigest()
+        plan.append({"diff_id": digest, "size": layer.stat().st_size, "tar": str(layer)})
+    Path(out, "layers.json").write_text(json.dumps(plan))
+
+
+def total(paths: list[Path]) -> int:
+    """Bytes of the files among the paths."""
+    return sum(path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
 
 
 def layers(graph: str, roots: str, out: str, mtime: str, count: str, *owner: str) -> None:
@@ -100,8 +119,7 @@ def plan(base: str, graph: str, custom: str, config: str, out: str, name: str, t
         else []
     )
     extra = [describe_layer([path], mtime, tuple(owner), None) for path in more]
-    last = json.loads(Path(custom, "layer.json").read_text()) | {"tar": f"{custom}/layer.tar"}
-    everything = [*known, *extra, last]
+    everything = [*known, *extra, *json.loads(Path(custom, "layers.json").read_text())]
     configuration = {
         "architecture": architecture,
         "config": json.loads(Path(config).read_text()),
@@ -132,7 +150,7 @@ def plan(base: str, graph: str, custom: str, config: str, out: str, name: str, t
 def history(layer: dict[str, Any]) -> str:
     """What `docker history` shows of a layer."""
     if "paths" not in layer:
-        return "the application, its directories and /etc"
+        return "the application, its directories, /etc"
     names = [os.path.basename(path)[33:] for path in layer["paths"]]
     return names[0] if len(names) == 1 else f"{len(names)} store paths: {' '.join(names)}"[:200]
 
@@ -140,27 +158,31 @@ def history(layer: dict[str, Any]) -> str:
 def stream(plan: str) -> None:
     """Write the image to standard output."""
     try:
-        write_archive(json.loads(Path(plan).read_text()), sys.stdout.buffer, lambda data: data)
+        for content in members(json.loads(Path(plan).read_text())):
+            sys.stdout.buffer.write(content)
         sys.stdout.flush()
     except BrokenPipeError:
         os._exit(1)  # the reader went away, and says why itself
 
 
 def pack(plan: str, compressor: str, out: str) -> None:
-    """Write the image to a file. Compressed, it is the members of its parts, one after the other (RFC 1952, 2.2)."""
+    """Write the image to a file. Compressed, it is the gzip members of its parts, one after the other (RFC 1952, 2.2).
+
+    Those of the layers that seldom change are there already.
+    """
+    described = json.loads(Path(plan).read_text())
     with open(out, "wb") as file:
         if compressor == "none":
-            write_archive(json.loads(Path(plan).read_text()), file, lambda data: data)
-        else:
-            write_archive(json.loads(Path(plan).read_text()), file, gzip_member)
+            file.writelines(members(described))
+            return
+        file.writelines(Path(layer["gz"]).read_bytes() for layer in described["layers"] if "gz" in layer)
+        rest = [layer for layer in described["layers"] if "gz" not in layer]
+        file.writelines(gzip_member(content) for content in members(described | {"layers": rest}))
 
 
-def write_archive(plan: dict[str, Any], file: BinaryIO, encode: Callable[[bytes], bytes]) -> None:
-    compressed = encode is gzip_member
+def members(plan: dict[str, Any]) -> Iterator[bytes]:
+    """The archive, part by part: the layers, what describes them, and the two empty blocks that end it."""
     for layer in plan["layers"]:
-        if compressed and "gz" in layer:
-            file.write(Path(layer["gz"]).read_bytes())
-            continue
         content = (
             Path(layer["tar"]).read_bytes()
             if "tar" in layer
@@ -170,10 +192,10 @@ def write_archive(plan: dict[str, Any], file: BinaryIO, encode: Callable[[bytes]
             raise SystemExit(
                 f"image: the contents of {layer.get('paths', layer.get('tar'))} are not what they were."
             )
-        file.write(encode(member(f"{layer['diff_id']}/layer.tar", content)))
-    file.writelines(encode(member(name, text.encode())) for name, text in plan["files"].items())
-    # Two empty blocks end an archive.
-    file.write(encode(bytes(2 * BLOCK)))
+        yield member(f"{layer['diff_id']}/layer.tar", content)
+    for name, text in plan["files"].items():
+        yield member(name, text.encode())
+    yield bytes(2 * BLOCK)
 
 
 def store_layer(paths: list[str], mtime: str, owner: tuple[str, ...]) -> bytes:

@@ -1,0 +1,210 @@
+#!/usr/bin/env python3
+"""Add a project's dependency and lock it, or change nothing.
+
+usage: add.py FOLDER PACKAGE...             Python packages, with or without a version: django-filter 'Pillow>=12'
+       add.py FOLDER -r REQUIREMENTS.TXT    those that the file lists
+       add.py FOLDER --debian PACKAGE...    Debian packages: a library that a Python package loads, a program
+       add.py FOLDER --debian NAME=PACKAGE  the Python package NAME as Debian has it
+
+FOLDER is nix/debian, or another project's folder `debian`, in which packages.toml and lock.json lie.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
+from pip._vendor.packaging.utils import canonicalize_name
+
+import mirror
+from relock import LockError, read_settings, relock, say
+
+
+def main(*arguments: str) -> None:
+    folder, *rest = arguments
+    settings = Path(folder, "packages.toml")
+    if rest[:1] == ["--debian"] and rest[1:]:
+        keep_if_locked(Path(folder), settings, with_debian(settings, rest[1:]))
+    elif len(rest) == 2 and rest[0] == "-r":
+        pyproject = project_file(Path(folder))
+        keep_if_locked(Path(folder), pyproject, with_python(pyproject, listed(Path(rest[1])), lenient=True))
+    elif rest and not any(word.startswith("-") for word in rest):
+        pyproject = project_file(Path(folder))
+        keep_if_locked(Path(folder), pyproject, with_python(pyproject, rest, lenient=False))
+    else:
+        raise LockError(
+            "use `nixw add PACKAGE...`, `nixw add -r requirements.txt` or `nixw add --debian PACKAGE...`."
+        )
+
+
+def project_file(folder: Path) -> Path:
+    """The pyproject.toml whose dependencies are locked in the folder."""
+    projects = read_settings(folder)["wheels"]["projects"]
+    if len(projects) != 1:
+        raise LockError(
+            f"{folder}/packages.toml names several projects: edit the one you mean, then `nixw relock`."
+        )
+    return (folder / projects[0]).resolve()
+
+
+def with_debian(settings: Path, packages: list[str]) -> str:
+    """The text of packages.toml with the packages added."""
+    text = (
+        settings.read_text()
+        if settings.exists()
+        else "# What `nixw relock` locks beside pyproject.toml's dependencies.\n"
+    )
+    for package in packages:
+        name, _, debian = package.partition("=")
+        if debian:
+            text = insert_line(text, "wheels.debian", f'{json.dumps(canonicalize_name(name))} = "{debian}"')
+        elif package not in tomllib.loads(text).get("debian", {}).get("roots", []):
+            text = insert(text, "debian", "roots", [package])
+    return text
+
+
+def with_python(pyproject: Path, wanted: list[str], lenient: bool) -> str:
+    """The text of pyproject.toml with the requirements added; `lenient` skips those of packages that it has."""
+    text = pyproject.read_text() if pyproject.exists() else ""
+    try:
+        project = tomllib.loads(text).get("project", {})
+        names = {canonicalize_name(Requirement(line).name): line for line in project.get("dependencies", [])}
+        new = []
+        for line in wanted:
+            name = canonicalize_name(Requirement(line).name)
+            if name not in names:
+                new.append(line)
+            elif not lenient:
+                raise LockError(
+                    f"{pyproject} has {names[name]!r} already: change it there, then `nixw relock`."
+                )
+    except (tomllib.TOMLDecodeError, InvalidRequirement) as error:
+        raise LockError(f"This cannot be read: {' '.join(str(error).split())}.") from None
+    if "dependencies" in project.get("dynamic", []):
+        raise LockError(
+            f"{pyproject} takes its dependencies from another tool (`dynamic`): list them in [project] dependencies."
+        )
+    if not project:
+        text += (
+            "\n" if text else ""
+        ) + f'[project]\nname = "{canonicalize_name(pyproject.parent.name)}"\nversion = "0"\n'
+    return insert(text, "project", "dependencies", new)
+
+
+def listed(file: Path) -> list[str]:
+    """The requirements in pip's requirements file and in those that it includes, without options and hashes."""
+    try:
+        lines = file.read_text().replace("\\\n", " ").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LockError(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+    found = []
+    for line in lines:
+        line = re.sub(r"(^|\s)(#.*|--hash=\S+)", "", line).strip()
+        if included := re.match(r"(?:-r|--requirement)[\s=]*(\S+)", line):
+            found += listed(file.parent / included[1])
+        elif line.startswith("-"):
+            say(f"{file}: {line.split()[0]} is left out.")
+        elif line:
+            found.append(line)
+    return found
+
+
+def insert(text: str, table: str, key: str, items: list[str]) -> str:
+    """Add strings to the array `key` of a TOML table, which are made if need be; the rest stays as it is."""
+    if not items:
+        return text
+    before = lookup(tomllib.loads(text), table).get(key, [])
+    start, end = section(text, table)
+    if start < 0:
+        text += f"\n[{table}]\n"
+        start = end = len(text)
+    array = re.compile(rf"^{key}\s*=\s*\[", re.MULTILINE).search(text, start, end)
+    if array is None:
+        lines = "".join(f"  {json.dumps(item)},\n" for item in items)
+        changed = (
+            text[:end].rstrip("\n") + f"\n{key} = [\n{lines}]\n" + ("\n" if text[end:] else "") + text[end:]
+        )
+    else:
+        last, close = ends(text, array.end())
+        body = text[array.end() : close].rstrip(" \t")
+        indent = (re.search(r"\n([ \t]+)\S", body) or ["", "  "])[1]
+        if last >= 0 and "," not in re.sub(r"#.*", "", text[last:close]):
+            # Comments may follow the last item, so its comma goes right behind it.
+            body = body[: last - array.end()] + "," + body[last - array.end() :]
+        body += "" if body.endswith("\n") else "\n"
+        body += "".join(f"{indent}{json.dumps(item)},\n" for item in items)
+        changed = text[: array.end()] + body + text[close:]
+    try:
+        right = lookup(tomllib.loads(changed), table).get(key) == before + items
+    except tomllib.TOMLDecodeError:
+        right = False
+    if not right:
+        raise LockError(
+            f"The array {key} of [{table}] is written in a way that cannot be changed here: add {', '.join(items)} by hand, then `nixw relock`."
+        )
+    return changed
+
+
+def insert_line(text: str, table: str, line: str) -> str:
+    """Add a line to a TOML table, which is made if need be."""
+    _, end = section(text, table)
+    if end < 0:
+        return f"{text}\n[{table}]\n{line}\n"
+    return text[:end].rstrip("\n") + f"\n{line}\n" + ("\n" if text[end:] else "") + text[end:]
+
+
+def section(text: str, table: str) -> tuple[int, int]:
+    """Where the table's lines begin and end in the text; (-1, -1) if it has none."""
+    header = re.search(rf"^\[{re.escape(table)}\][^\n]*\n", text, re.MULTILINE)
+    if header is None:
+        return -1, -1
+    following = re.compile(r"^\[", re.MULTILINE).search(text, header.end())
+    return header.end(), following.start() if following else len(text)
+
+
+def ends(text: str, position: int) -> tuple[int, int]:
+    """Where the last string ends (-1: there is none) of the array that begins at the position, and where the array."""
+    token = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*|\]|[^"\'#\]]+')
+    last = -1
+    while (found := token.match(text, position)) and found[0] != "]":
+        position = found.end()
+        if found[0][0] in "\"'":
+            last = position
+    return last, position
+
+
+def lookup(content: dict[str, Any], table: str) -> dict[str, Any]:
+    for part in table.split("."):
+        content = content.get(part, {})
+    return content
+
+
+def keep_if_locked(folder: Path, file: Path, text: str) -> None:
+    """Write the file and lock; if that fails, put everything back."""
+    before = file.read_bytes() if file.exists() else None
+    new_folder = not folder.exists()
+    folder.mkdir(exist_ok=True)
+    file.write_text(text)
+    try:
+        relock(folder, folder / "lock.json")
+    except BaseException:
+        if before is None:
+            file.unlink()
+        else:
+            file.write_bytes(before)
+        if new_folder:
+            folder.rmdir()
+        raise
+    say(f"Written: {file} and {folder}/lock.json.")
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except (LockError, mirror.MirrorError) as error:
+        raise SystemExit(f"add: {error}") from None

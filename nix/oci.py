@@ -1,0 +1,128 @@
+"""An OCI image layout from an image as `docker save` writes it, which comes on standard input.
+
+Specifications: OCI image-spec 1.0, "Image Layout" and "Image Manifest"; "Docker Image Specification v1.2" for what is
+read. The configuration stays as it is, byte for byte: the image keeps its number, which is the configuration's digest,
+and its health check, which OCI's own words lack and so converters drop. The result depends on the image alone.
+
+usage: oci.py OUT
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO
+
+MEDIA_TYPE = "application/vnd.oci.image"
+# Compresses three times as fast as 9, for one part in a hundred of the size.
+LEVEL = 6
+CHUNK = 1 << 20
+
+
+def main() -> None:
+    out = Path(sys.argv[1])
+    blobs = out / "blobs/sha256"
+    blobs.mkdir(parents=True)
+    documents, layers = read_image(sys.stdin.buffer, blobs)
+    (image,) = json.loads(documents["manifest.json"])
+    config = documents[image["Config"]]
+    check(json.loads(config), [layers[name][0] for name in image["Layers"]])
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{MEDIA_TYPE}.manifest.v1+json",
+        "config": add_document(blobs, "config.v1+json", config),
+        "layers": [layers[name][1] for name in image["Layers"]],
+    }
+    index = {
+        "schemaVersion": 2,
+        "mediaType": f"{MEDIA_TYPE}.index.v1+json",
+        "manifests": [
+            {
+                **add_document(blobs, "manifest.v1+json", encode(manifest)),
+                "platform": {key: json.loads(config)[key] for key in ("architecture", "os")},
+                "annotations": {"org.opencontainers.image.ref.name": image["RepoTags"][0].rpartition(":")[2]},
+            }
+        ],
+    }
+    (out / "index.json").write_bytes(encode(index))
+    (out / "oci-layout").write_bytes(encode({"imageLayoutVersion": "1.0.0"}))
+
+
+def read_image(
+    archive: BinaryIO, blobs: Path
+) -> tuple[dict[str, bytes], dict[str, tuple[str, dict[str, Any]]]]:
+    """The JSON documents of the archive, and of each layer its digest and the descriptor of its blob, all by name."""
+    documents: dict[str, bytes] = {}
+    layers = {}
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        tarfile.open(fileobj=archive, mode="r|") as members,
+        concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        for number, member in enumerate(members):
+            content = members.extractfile(member)
+            if content is None:  # a directory
+                continue
+            if member.name.endswith(".json"):
+                documents[member.name] = content.read()
+                continue
+            file = Path(scratch, str(number))
+            with file.open("wb") as copy:
+                shutil.copyfileobj(content, copy, CHUNK)
+            layers[member.name] = pool.submit(add_layer, file, blobs)
+        return documents, {name: layer.result() for name, layer in layers.items()}
+
+
+def add_layer(file: Path, blobs: Path) -> tuple[str, dict[str, Any]]:
+    """Move a layer, compressed, to the blobs. Its digest as it was, and the descriptor of the blob."""
+    plain, packed = hashlib.sha256(), hashlib.sha256()
+    compressor = zlib.compressobj(
+        LEVEL, zlib.DEFLATED, 31
+    )  # gzip, with a header that says nothing of time or system
+    blob = file.with_suffix(".gz")
+    with file.open("rb") as source, blob.open("wb") as target:
+        while chunk := source.read(CHUNK):
+            plain.update(chunk)
+            data = compressor.compress(chunk)
+            packed.update(data)
+            target.write(data)
+        data = compressor.flush()
+        packed.update(data)
+        target.write(data)
+    file.unlink()
+    size = blob.stat().st_size
+    shutil.move(blob, blobs / packed.hexdigest())
+    return f"sha256:{plain.hexdigest()}", descriptor("layer.v1.tar+gzip", packed.hexdigest(), size)
+
+
+def add_document(blobs: Path, kind: str, content: bytes) -> dict[str, Any]:
+    """Write a JSON document to the blobs; its descriptor."""
+    digest = hashlib.sha256(content).hexdigest()
+    (blobs / digest).write_bytes(content)
+    return descriptor(kind, digest, len(content))
+
+
+def descriptor(kind: str, digest: str, size: int) -> dict[str, Any]:
+    return {"mediaType": f"{MEDIA_TYPE}.{kind}", "digest": f"sha256:{digest}", "size": size}
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def check(config: dict[str, Any], digests: list[str]) -> None:
+    """Refuse an image whose layers are not those that its configuration names."""
+    if config["rootfs"]["diff_ids"] != digests:
+        raise SystemExit("oci: the image's layers are not those that its configuration names.")
+
+
+if __name__ == "__main__":
+    main()

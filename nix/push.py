@@ -1,0 +1,172 @@
+"""`nix run .#push -- DESTINATION [OPTIONS]`: an image into a registry.
+
+DESTINATION is docker://HOST[:PORT]/NAME[:TAG]; without a tag it is "latest". OPTIONS are those of `skopeo copy`.
+Credentials are those of `docker login`, `podman login` and `skopeo login`, or of the file that REGISTRY_AUTH_FILE names.
+On stdout: progress, if that is a terminal; last, what was pushed as HOST/NAME@DIGEST.
+
+Exit codes: 0 pushed; 1 the copy failed for another reason than these: 2 the destination or an option is wrong,
+3 the registry cannot be reached, or is none, 4 it refuses the credentials, or got none; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+# OCI distribution-spec 1.0, "Pulling manifests", for name and tag.
+DESTINATION = re.compile(
+    r"docker://(?P<host>localhost|[\w-]+(?:\.[\w-]+)+|[\w.-]+(?=:)|\[[0-9a-fA-F:]+\])(?P<port>:[0-9]{1,5})?"
+    r"/(?P<name>[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)"
+    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?",
+    re.ASCII,
+)
+EXAMPLE = "docker://HOST/NAME:TAG, as in docker://registry.example.com/team/backend:1.0"
+
+# Where programs find the certificate authorities that the machine trusts.
+SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
+
+# When a registry that accepts connections but never answers is given up.
+TIMEOUT = "1h"
+
+# What skopeo's last words mean: exit code and sentence. The first that fits counts.
+FAILURES = {
+    r"unknown (shorthand )?flag|flag needs an argument|invalid argument|arguments expected": (
+        2,
+        "skopeo does not take these options ({reason}); `skopeo copy --help` lists those it takes.",
+    ),
+    r"unauthorized|authentication required|access to the resource is denied|\bdenied: |forbidden": (
+        4,
+        "{host} does not let you write {name} ({reason}); log in as somebody who may (`docker login {host}`), or name "
+        + "a file of credentials with REGISTRY_AUTH_FILE.",
+    ),
+    r"server gave HTTP response to HTTPS client|does not look like a TLS handshake": (
+        3,
+        "{host} speaks plain http; if that is meant to be, add --dest-tls-verify=false.",
+    ),
+    r"x509: ": (
+        3,
+        "{host} has no certificate that this machine trusts ({reason}); name its authority's with SSL_CERT_FILE.",
+    ),
+    r"context deadline exceeded": (3, f"{{host}} did not take {{name}} within {TIMEOUT}; is it stuck?"),
+    r"pinging container registry|dial tcp|no such host|timeout|connection reset|broken pipe|\bEOF\b": (
+        3,
+        "{host} cannot be reached: {reason}.",
+    ),
+    "": (1, "the image was not copied to {host}: {reason}."),
+}
+
+
+class PushError(Exception):
+    """It cannot be pushed; a sentence for a person, and an exit code."""
+
+    def __init__(self, code: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def main() -> int:
+    skopeo, layout, certificates, *arguments = sys.argv[1:]
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(__doc__.strip())
+        return 0
+    try:
+        destination = read_destination(arguments)
+        announce(Path(layout), destination[0])
+        digest = copy(skopeo, layout, destination, arguments[1:], environment(certificates))
+    except PushError as error:
+        print(f"push: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return 130
+    print(f"{destination['host']}{destination['port'] or ''}/{destination['name']}@{digest}")
+    return 0
+
+
+def read_destination(arguments: list[str]) -> re.Match[str]:
+    """The parts of the destination.
+
+    Raises:
+        PushError: there is none, or it is none. The sentence does not repeat a destination that may hold a password.
+    """
+    if not arguments:
+        raise PushError(2, f"say where to: {EXAMPLE}.")
+    if parts := DESTINATION.fullmatch(arguments[0]):
+        return parts
+    if "@" in arguments[0]:
+        raise PushError(2, f"a destination has neither credentials nor a digest in it; write {EXAMPLE}.")
+    raise PushError(2, f'"{arguments[0]}" is not a destination; write {EXAMPLE}.')
+
+
+def announce(layout: Path, destination: str) -> None:
+    """Say what is about to happen."""
+    (image,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = layout / "blobs" / image["digest"].replace(":", "/")
+    layers = json.loads(manifest.read_text())["layers"]
+    size = sum(layer["size"] for layer in layers)
+    print(
+        f"push: {len(layers)} layers ({size / 1e6:.0f} MB) to {destination}, except those it has ...",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def environment(certificates: str) -> dict[str, str]:
+    """A machine without certificate authorities of its own gets the package set's."""
+    known = "SSL_CERT_FILE" in os.environ or any(map(os.path.exists, SYSTEM_CERTIFICATES))
+    return dict(os.environ) if known else {**os.environ, "SSL_CERT_FILE": certificates}
+
+
+def copy(
+    skopeo: str, layout: str, destination: re.Match[str], options: list[str], environment: dict[str, str]
+) -> str:
+    """Copy the image; return its manifest's digest. What skopeo's log says meanwhile goes on to stderr.
+
+    Raises:
+        PushError: it was not copied.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        digest = Path(scratch, "digest")
+        # A policy says whose images may be read. This one comes from the Nix store.
+        command = [skopeo, "--insecure-policy", "--command-timeout", TIMEOUT, "copy"]
+        # Without a terminal, skopeo would only list all layers, those too that it skips.
+        command += [] if sys.stdout.isatty() else ["--quiet"]
+        command += [*options, "--digestfile", str(digest), f"oci:{layout}", destination[0]]
+        reason = ""
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stderr
+            for line in filter(str.strip, process.stderr):
+                if "level=fatal" in line or "level=" not in line:
+                    reason = message(line)
+                else:
+                    sys.stderr.write(line)
+        if process.returncode == 0:
+            return digest.read_text().strip()
+    raise failure(reason or f"skopeo ended with {process.returncode}", destination)
+
+
+def message(line: str) -> str:
+    """The message of a line of skopeo's log, or the line if it is none."""
+    found = re.search(r'msg=("(?:[^"\\]|\\.)*"|\S+)', line)
+    text = found[1] if found else line.strip()
+    return text[1:-1].replace('\\"', '"') if text.startswith('"') else text
+
+
+def failure(reason: str, destination: re.Match[str]) -> PushError:
+    """What skopeo's reason means for who pushes."""
+    code, sentence = next(
+        meaning for pattern, meaning in FAILURES.items() if re.search(pattern, reason, re.IGNORECASE)
+    )
+    # At its end is why; before that stands what skopeo was about to do.
+    reason = re.sub(r"^.*sha256:[0-9a-f]{64}.*?: ", "", reason)
+    reason = re.sub(r'^pinging container registry \S+ (Get "[^"]*": )?', "", reason).rstrip(".")
+    host = destination["host"] + (destination["port"] or "")
+    return PushError(code, sentence.format(host=host, name=destination["name"], reason=reason))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,27 @@
+# `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own.
+{
+  pkgs,
+  project,
+  environment,
+  entrypoint,
+  # The image's environment variables, as a set. Those that are set already win.
+  variables,
+}:
+let
+  inherit (pkgs) lib;
+in
+pkgs.writeShellScriptBin "run" ''
+  ${lib.concatStringsSep "\n" (
+    lib.mapAttrsToList (
+      name: value: "[ -n \"\${${name}:-}\" ] || export ${name}=${lib.escapeShellArg (toString value)}"
+    ) variables
+  )}
+  export PATH=${
+    lib.makeBinPath [
+      environment
+      pkgs.postgresql_17
+      pkgs.busybox
+    ]
+  }
+  exec python3 ${./run} --project ${project.package} --entrypoint ${entrypoint}/bin/entrypoint "$@"
+''

@@ -1,0 +1,148 @@
+"""The registries, and the image of this tree and of an edited one in the first of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.container.engine import ROOT, missing_program
+from tests.container.images import BUILDING, build, copy_tree, path_of_the_machine
+from tests.container.lab import remove_all
+from tests.registry.registry import Registry
+
+NAME = "team/backend"
+PLAIN = "--dest-tls-verify=false"
+# The edit, and what it changes that can be seen from without.
+EDITED, BEFORE, AFTER = "backend/core/health.py", '"no-store"', '"no-store, no-cache"'
+
+
+def unavailable(reason: str) -> None:
+    """Skip on a developer's machine; where CI runs, everything must be there."""
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need(program: str, package: str) -> None:
+    if reason := missing_program(program, package):
+        unavailable(reason)
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """An image in a registry: what moved there, and the OCI layout that it came from."""
+
+    reference: str
+    uploads: list[str]
+    layout: Path
+    tree: Path | None
+
+    def blobs(self) -> dict[str, bytes]:
+        """What the layout holds, by digest."""
+        files = (self.layout / "blobs/sha256").iterdir()
+        return {f"sha256:{file.name}": file.read_bytes() for file in files}
+
+    @property
+    def digest(self) -> str:
+        (descriptor,) = json.loads((self.layout / "index.json").read_text())["manifests"]
+        return descriptor["digest"]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        return json.loads(self.blobs()[self.digest])
+
+    @property
+    def layers(self) -> list[str]:
+        return [layer["digest"] for layer in self.manifest["layers"]]
+
+    @property
+    def config(self) -> str:
+        return self.manifest["config"]["digest"]
+
+
+def push(
+    destination: str, *options: str, tree: Path | None = None, env: Mapping[str, str] = {}
+) -> subprocess.CompletedProcess[str]:
+    """`nix run .#push`, as the documentation has it; with nobody's credentials unless `env` says whose."""
+    flake = f"path:{tree}#push" if tree else ".#push"
+    environment = {**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent", **env}
+    return subprocess.run(
+        ["./nixw", "run", flake, "--", destination, *options],
+        cwd=ROOT,
+        env={name: value for name, value in environment.items() if value},
+        capture_output=True,
+        text=True,
+        timeout=BUILDING,
+    )
+
+
+def pushed(registry: Registry, tag: str, tree: Path | None = None) -> Pushed:
+    layout = build("oci", tree)
+    before = len(registry.uploads())
+    done = push(f"docker://{registry.host}/{NAME}:{tag}", PLAIN, tree=tree)
+    assert done.returncode == 0, done.stderr
+    return Pushed(done.stdout.strip(), registry.uploads()[before:], layout, tree)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def programs() -> None:
+    need("docker-registry", "docker-registry")
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory) -> Iterator[Registry]:
+    with Registry(tmp_path_factory.mktemp("registry")).running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def first(registry) -> Pushed:
+    """This tree's image, in an empty registry."""
+    return pushed(registry, "1.0")
+
+
+@pytest.fixture(scope="session")
+def edited(registry, first, tmp_path_factory) -> Pushed:
+    """The image after an edit of one line, in the registry that has the first."""
+    tree = copy_tree(tmp_path_factory.mktemp("edited"))
+    source = (tree / EDITED).read_text()
+    assert source.count(BEFORE) == 1
+    (tree / EDITED).write_text(source.replace(BEFORE, AFTER))
+    return pushed(registry, "1.1", tree)
+
+
+@pytest.fixture
+def engine() -> Iterator[None]:
+    need("docker", "docker.io")
+    if subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
+        unavailable("no Docker engine answers: start it (dockerd, as root)")
+    yield
+    remove_all()
+
+
+@pytest.fixture
+def own_registry(tmp_path) -> Registry:
+    """A registry for one test, to be run with settings of its own."""
+    return Registry(tmp_path)
+
+
+@pytest.fixture
+def credentials(tmp_path) -> Callable[[str, str], Path]:
+    """Writes a file of credentials as `docker login` does: of a registry, "user:password"."""
+
+    def write(host: str, user: str) -> Path:
+        file = tmp_path / ".docker/config.json"
+        file.parent.mkdir(exist_ok=True)
+        encoded = base64.b64encode(user.encode()).decode()
+        file.write_text(json.dumps({"auths": {host: {"auth": encoded}}}))
+        return file
+
+    return write

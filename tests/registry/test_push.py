@@ -1,0 +1,83 @@
+"""`nix run .#push`: what moves to the registry, and that it is the image that boots."""
+
+from __future__ import annotations
+
+import io
+import secrets
+import subprocess
+import tarfile
+
+import pytest
+
+from tests.container.engine import ROOT, docker
+from tests.container.images import BUILDING, build, described, load
+from tests.container.lab import Images, Lab, Server, start_server
+from tests.registry.conftest import AFTER, EDITED, NAME, PLAIN, push
+
+
+def test_first_push_moves_each_blob_once(registry, first):
+    assert sorted(first.uploads) == sorted({first.config, *first.layers})
+    stored = registry.blobs()
+    assert {digest: stored.get(digest) for digest in first.blobs()} == first.blobs()
+
+
+def test_it_says_what_it_pushed(registry, first):
+    """The only line on stdout, for whoever deploys by digest."""
+    assert first.reference == f"{registry.host}/{NAME}@{first.digest}"
+
+
+def test_push_again_moves_nothing(registry, first):
+    uploads, stored = registry.uploads(), registry.blobs()
+    done = push(f"docker://{registry.host}/{NAME}:again", PLAIN)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == first.reference
+    assert registry.uploads() == uploads
+    assert registry.blobs() == stored
+
+
+def test_after_an_edit_only_the_layer_with_it_moves(registry, first, edited):
+    (layer,) = [digest for digest in edited.layers if digest not in first.layers]
+    assert len(edited.layers) == len(first.layers)
+    assert sorted(edited.uploads) == sorted([layer, edited.config])
+    with tarfile.open(fileobj=io.BytesIO(edited.blobs()[layer])) as content:
+        names = content.getnames()
+    assert EDITED.replace("backend/", "app/") in [name.removeprefix("./") for name in names]
+    assert not [name for name in names if "nix/store" in name]
+    # In bytes: the new manifest too, and nothing else.
+    new = {layer, edited.config, edited.digest}
+    stored = registry.blobs()
+    assert stored.keys() == first.blobs().keys() | new
+    assert {digest: stored[digest] for digest in new} == {digest: edited.blobs()[digest] for digest in new}
+
+
+def test_layout_is_reproducible(first):
+    """Built again it is the same, bit for bit; Nix compares."""
+    done = subprocess.run(["nix-store", "--query", "--deriver", first.layout], capture_output=True, text=True)
+    command = ["./nixw", "build", done.stdout.strip(), "--rebuild", "--no-link"]
+    again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BUILDING)
+    assert again.returncode == 0, again.stderr
+
+
+@pytest.fixture
+def pulled(edited, engine):
+    """The edited image in the Docker engine, pulled by its digest."""
+    docker("pull", edited.reference)
+    yield edited.reference
+    docker("image", "rm", edited.reference)
+
+
+def test_pulled_image_is_the_built_one_and_boots(edited, pulled):
+    number, _ = described(build("image", edited.tree))
+    assert docker("image", "inspect", "--format", "{{.Id}}", pulled) == number
+    assert docker("image", "inspect", "--format", "{{.Config.Healthcheck.Test}}", pulled) != "[]"
+    password = secrets.token_urlsafe(24)
+    images = Images(backend=pulled, postgres=load(build("postgres-image")))
+    postgres = start_server(images, "--env", f"POSTGRES_PASSWORD={password}")
+    server = Server(postgres, password).until_ready()
+    lab = Lab(images)
+    try:
+        lab.invite(postgres, "db")
+        backend = lab.backend(**server.database().environment).start().until_answers(200)
+        assert backend.get("/api/health/").headers["Cache-Control"] == AFTER.strip('"')
+    finally:
+        lab.close(False, "")
