@@ -1,0 +1,99 @@
+"""`nix run .#bench`: how fast the image boots, how large it is, how quickly it is rebuilt.
+
+All figures are ratios within one run, medians of repeated, interleaved runs. What this machine cannot measure is
+reported with the reason. Exit code: 0, or 1 when the image does not boot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import boot, growth, rebuild, report, size, throughput
+from bench.archive import Archive
+from bench.chart import draw
+from bench.lab import BenchError, Lab
+from cluster import ClusterError
+
+BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+
+
+def main() -> None:
+    options = parse_arguments()
+    quick = options.quick
+    times = 1 if quick else options.times
+    image = Archive(options.image)
+    configuration = json.loads(options.configuration.read_text())
+    if options.paths:
+        for path, count in size.paths(image).items():
+            print(f"{count / 1e6:8.2f} MB  {path}")
+        return
+    machine, rows = report.machine(), []
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        Lab(Path(folder), configuration, options.project) as lab,
+    ):
+        say("boot and memory")
+        rows += boot.rows(lab, times)
+        say("throughput")
+        rows += throughput.rows(lab, image, times, requests=40 if quick else 2000)
+        say("growth")
+        curves = growth.curves(lab, max(1, times // 3), largest=10 if quick else 1000)
+    say("size")
+    rows += size.rows(image, conventional=not quick)
+    say("rebuild")
+    rows += rebuild.rows(1 if quick else 3, cold=not quick)
+    table = report.as_table(rows)
+    print(table)
+    if options.json:
+        details = {"paths": size.paths(image)}
+        options.json.write_text(json.dumps(report.as_json(machine, rows, curves, details), indent=1) + "\n")
+    if options.page:
+        publish(options.page, f"{report.described(machine)}\n\n{table}", curves)
+
+
+def publish(page: Path, text: str, curves: list[growth.Curve]) -> None:
+    """Put the text between the page's two marks, and the curves into a folder named like the page."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    folder = page.with_suffix("")
+    folder.mkdir(exist_ok=True)
+    for curve in curves:
+        draw(curve, folder / f"{curve.name}.svg")
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="nix run .#bench --", description=__doc__)
+    parser.add_argument("--image", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--configuration", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--project", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--times", type=int, default=9, help="repetitions of a boot (default: 9)")
+    parser.add_argument(
+        "--quick", action="store_true", help="each thing once, and nothing that takes minutes"
+    )
+    parser.add_argument("--paths", action="store_true", help="only list what is in the image, with sizes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="put the table into this page, and draw the curves beside it",
+    )
+    return parser.parse_args()
+
+
+def say(what: str) -> None:
+    print(f"Measuring {what} ...", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (BenchError, ClusterError) as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit("bench: stopped.")

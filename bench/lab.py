@@ -1,0 +1,199 @@
+"""The image's own programs on this machine: same store paths, same variables, same workers, no container."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+from cluster import OWNER, Cluster, ordinary_user
+from workdir import copy_project
+
+READY = "/api/health/"
+DEADLINE = 300.0  # seconds for a boot; the slowest collects 10 000 files
+
+# The boot sequence of the two documents that the image is held to, each step a process of its own.
+DOCUMENTS = """
+set -e
+pg_isready -q -h "$POSTGRES_HOST" -p "$POSTGRES_PORT" -U "$POSTGRES_USER"
+python manage.py migrate
+python manage.py collectstatic --noinput
+exec gunicorn --config gunicorn_config.py config.wsgi:application
+"""
+
+
+class BenchError(Exception):
+    """It cannot be measured; the message is one sentence for a person."""
+
+
+@dataclass
+class Site:
+    """The project in a folder of its own with a database of its own, and the ways to start it."""
+
+    lab: Lab
+    name: str
+    folder: Path
+    environment: dict[str, str]
+
+    def reset(self) -> None:
+        """As before the first boot: an empty database, an empty static directory."""
+        self.lab.recreate_database(self.name)
+        for entry in (self.folder / "staticfiles").iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+    @contextlib.contextmanager
+    def running(self, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+        """The process, from its first 200 on; stopped in the end."""
+        process = self.start(command)
+        try:
+            self.wait(process)
+            yield process
+        finally:
+            stop(process)
+
+    def start(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with self.log.open("wb") as output:
+            return subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                **self.lab.account,
+            )
+
+    def wait(self, process: subprocess.Popen[bytes]) -> None:
+        """Until the first 200."""
+        wait_for_200(self.port, process, self.log)
+
+    @property
+    def log(self) -> Path:
+        return self.lab.folder / f"{self.name}-{self.port}.log"
+
+    @property
+    def port(self) -> int:
+        return int(self.environment["GUNICORN_BIND"].rpartition(":")[2])
+
+
+class Lab:
+    """A PostgreSQL with its usual durability, and as many sites as are asked for, below `folder`.
+
+    `configuration` is the image's, in the words of the OCI image specification; `project` is what it has in /app.
+    """
+
+    def __init__(self, folder: Path, configuration: dict[str, Any], project: Path) -> None:
+        self.folder, self.project = folder, project
+        self.command: list[str] = configuration["Entrypoint"]
+        self.environment = dict(variable.split("=", 1) for variable in configuration["Env"])
+        self.user = ordinary_user()
+        self.account = (
+            {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
+        )
+        folder.chmod(0o755)
+        self.cluster = Cluster(folder / "postgresql")
+
+    def __enter__(self) -> Self:
+        self.cluster.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.cluster.stop()
+
+    @property
+    def entrypoint(self) -> list[str]:
+        """The image's entry point, without the init in front of it."""
+        return self.command[self.command.index("--") + 1 :]
+
+    @property
+    def documents(self) -> list[str]:
+        return ["sh", "-c", DOCUMENTS]
+
+    def site(self, name: str, **variables: str) -> Site:
+        """A new site; `variables` come on top of the image's own and of what a deployment must set."""
+        environment = self.environment | {
+            "SECRET_KEY": "k3" * 10 + "only-measured-with" * 3,
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "CSRF_TRUSTED_ORIGINS": "http://127.0.0.1",
+            "CORS_ALLOWED_ORIGINS": "http://127.0.0.1",
+            "HTTPS_ONLY": "0",
+            "GUNICORN_BIND": f"127.0.0.1:{free_port()}",
+            "POSTGRES_HOST": self.cluster.host,
+            "POSTGRES_PORT": str(self.cluster.port),
+            "POSTGRES_USER": OWNER,
+            "POSTGRES_DB": name,
+            "POSTGRES_PASSWORD": self.cluster.password,
+        }
+        folder = copy_project(self.project, self.folder / name, self.user)
+        self.recreate_database(name)
+        return Site(self, name, folder, environment | variables)
+
+    def another(self, site: Site) -> Site:
+        """A replica of the site: same folder, same database, another port."""
+        return replace(site, environment=site.environment | {"GUNICORN_BIND": f"127.0.0.1:{free_port()}"})
+
+    def recreate_database(self, name: str) -> None:
+        for command in (["dropdb", "--if-exists", "--force", name], ["createdb", name]):
+            connection = ["-h", self.cluster.host, "-p", str(self.cluster.port), "-U", OWNER]
+            result = subprocess.run(
+                [command[0], *connection, *command[1:]],
+                env=os.environ | {"PGPASSWORD": self.cluster.password},
+                capture_output=True,
+                text=True,
+            )
+            if result.returncode != 0:
+                raise BenchError(f"{command[0]} failed: {' '.join(result.stderr.split())}")
+
+
+def boot(command: list[str], *sites: Site) -> float:
+    """Seconds from the exec of `command` to the first 200, of the last of the sites if they are several."""
+    began = time.monotonic()
+    processes = [site.start(command) for site in sites]
+    try:
+        for site, process in zip(sites, processes, strict=True):
+            site.wait(process)
+        return time.monotonic() - began
+    finally:
+        for process in processes:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_200(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Ask until the answer is 200. Raises BenchError if the server ends before, or after DEADLINE."""
+    deadline = time.monotonic() + DEADLINE
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            last = log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise BenchError(f"The server ended with {process.returncode}: {''.join(last)}")
+        with contextlib.suppress(OSError):
+            if get(port, READY).startswith(b"HTTP/1.1 200 "):
+                return
+        time.sleep(0.001)
+    raise BenchError(f"No answer from {READY} within {DEADLINE:.0f} s; see {log}.")
+
+
+def get(port: int, path: str) -> bytes:
+    """One request on a connection of its own; the whole answer."""
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        answer = bytearray()
+        while data := connection.recv(65536):
+            answer += data
+    return bytes(answer)

@@ -1,0 +1,126 @@
+"""Requests per second in a container, against the same processes outside of one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.archive import Archive
+from bench.lab import BenchError, Lab, Site, free_port, get, stop, wait_for_200
+from bench.report import Row, interleave
+
+PATHS = {"live": "/api/health/live/", "static": "/static/admin/css/base.css"}
+CLIENTS = 4
+
+
+def rows(lab: Lab, image: Archive, times: int, requests: int) -> list[Row]:
+    result = [
+        Row(
+            f"throughput-{name}",
+            f"requests/s in a container, {path}",
+            "the same processes outside",
+            "0.97 or more",
+            "/s",
+        )
+        for name, path in PATHS.items()
+    ]
+    try:
+        with servers(lab, image) as (inside, outside):
+            for row, path in zip(result, PATHS.values(), strict=True):
+                samples = interleave(
+                    {
+                        "inside": lambda path=path: rate(inside, path, requests),
+                        "outside": lambda path=path: rate(outside, path, requests),
+                    },
+                    times,
+                )
+                row.ours, row.theirs = samples["inside"], samples["outside"]
+    except BenchError as error:
+        for row in result:
+            row.not_measured = str(error)
+    return result
+
+
+@contextlib.contextmanager
+def servers(lab: Lab, archive: Archive) -> Iterator[tuple[int, int]]:
+    """The ports of a server in a container and of one outside, both on the host's network."""
+    if not shutil.which("docker"):
+        raise BenchError("no docker on PATH")
+    if subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
+        raise BenchError("no Docker engine answers")
+    site = lab.site("outside")
+    inside = lab.site("inside")
+    with loaded(archive) as image, container(lab, inside, image) as port, site.running(lab.entrypoint):
+        yield port, site.port
+
+
+@contextlib.contextmanager
+def loaded(image: Archive) -> Iterator[str]:
+    """The image in the engine, by its number alone, so that no tag of anybody's is moved."""
+    buffer = io.BytesIO()
+    with tarfile.open(image.path) as source, tarfile.open(fileobj=buffer, mode="w") as target:
+        for member in source:
+            file = source.extractfile(member)
+            content = file.read() if file else b""
+            if member.name == "manifest.json":
+                manifest = json.loads(content)
+                manifest[0]["RepoTags"] = None
+                content = json.dumps(manifest).encode()
+                number = manifest[0]["Config"].removesuffix(".json")
+            member.size = len(content)
+            target.addfile(member, io.BytesIO(content))
+    there = subprocess.run(["docker", "image", "inspect", number], capture_output=True).returncode == 0
+    if not there:
+        result = subprocess.run(["docker", "load", "--quiet"], input=buffer.getvalue(), capture_output=True)
+        if result.returncode != 0:
+            raise BenchError(f"docker load failed: {result.stderr.decode().strip()}")
+    try:
+        yield number
+    finally:
+        if not there:
+            subprocess.run(["docker", "image", "rm", number], capture_output=True)
+
+
+@contextlib.contextmanager
+def container(lab: Lab, site: Site, image: str) -> Iterator[int]:
+    Path(lab.cluster.host).chmod(0o755)  # the container's user is another one than the server's
+    port = free_port()
+    variables = {name: value for name, value in site.environment.items() if name not in lab.environment}
+    variables["GUNICORN_BIND"] = f"127.0.0.1:{port}"
+    options = [f"--env={name}={value}" for name, value in variables.items()]
+    with site.log.open("wb") as output:
+        process = subprocess.Popen(
+            ["docker", "run", "--rm", "--network=host", f"--volume={lab.cluster.host}:{lab.cluster.host}"]
+            + [*options, image],
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        wait_for_200(port, process, site.log)
+        yield port
+    finally:
+        stop(process)
+
+
+def rate(port: int, path: str, requests: int) -> float:
+    """Requests per second, from a few clients at once, each request on a connection of its own."""
+    if not get(port, path).startswith(b"HTTP/1.1 200 "):
+        raise BenchError(f"{path} does not answer 200")
+    threads = [
+        threading.Thread(target=lambda: [get(port, path) for _ in range(requests // CLIENTS)])
+        for _ in range(CLIENTS)
+    ]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return requests // CLIENTS * CLIENTS / (time.monotonic() - began)
