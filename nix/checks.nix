@@ -21,7 +21,7 @@ let
         "deploy"
         "flake.lock"
         "tests/cluster"
-        "tests/container"
+        "tests/any_project"
         "tests/registry"
       ]);
   };
@@ -65,6 +65,16 @@ let
       '';
     }).package;
 
+  # The project that `nix flake init -t` gives.
+  template = import ./mk-django-image.nix {
+    inherit pkgs;
+    src = ../templates/default;
+    settingsModule = "mysite.settings";
+  };
+
+  # Evaluation tests itself: a case that is wrong is named by the failing build.
+  wrong = import ../tests/nix/requirement.nix { inherit lib; };
+
   # The labels of an image whose project says everything that labels can.
   labels = pkgs.writeText "labels.json" (
     builtins.toJSON (
@@ -94,4 +104,8 @@ in
   bench = check "bench" "BENCH=${import ./bench.nix { inherit pkgs image; }}/bin/bench ${pytest "tests/bench"}";
   sbom = check "sbom" "IMAGE=${image} SBOM=${image.sbom} LABELS=${labels} ${pytest "tests/sbom"}";
   oci = check "oci" "IMAGE=${image} OCI=${image.oci} PUSH=${image.push}/bin/push ${pytest "tests/oci"}";
+  requirement = check "requirement" (
+    lib.throwIfNot (wrong == [ ]) "nix/requirement.nix is wrong about ${builtins.toJSON wrong}" "echo all right"
+  );
+  template = check "template" "RUN=${template.run}/bin/run PROJECT=${template.project} PYTHON=${template.environment}/bin/python3 ${pytest "tests/template"}";
 }

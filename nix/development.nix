@@ -13,6 +13,7 @@
       packages.hypothesis
       packages.jsonschema
       packages.mypy
+      packages.pip
       packages.pytest
       packages.pytest-django
     ];
