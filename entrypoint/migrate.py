@@ -45,7 +45,7 @@ def migrate(configuration: Configuration, connection: Any) -> None:
         # A migration that fails may be forgiven; a database that went away is another matter.
         if error.code is ExitCode.MIGRATIONS and not connection.is_usable():
             raise _lost(error) from error
-        raise
+        raise _with_advice(error) from error
     finally:
         connection.close()
 
@@ -55,6 +55,16 @@ def _lost(error: Exception) -> BootError:
     return BootError(
         ExitCode.DATABASE_UNAVAILABLE, f"PostgreSQL went away during the migrations: {reason}. See its log."
     )
+
+
+def _with_advice(error: BootError) -> BootError:
+    """The lock's connection is alive; if the one that migrates was ended all the same, a pooler may have done that."""
+    if "server closed the connection" not in str(error):
+        return error
+    advice = (
+        "If a pooler is in between, let it open at least two connections to the database: the lock takes one."
+    )
+    return BootError(error.code, f"{error} {advice}", cause=error.cause)
 
 
 def _check() -> None:

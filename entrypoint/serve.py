@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gc
+import logging
 import os
 import runpy
 import socket
@@ -13,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
-from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
 from gunicorn.util import import_app
 
 from . import collect, log
 from .errors import BootError, ExitCode, describe
+from .master import Master, TCP6Listener, TCPListener, UnixListener
 from .variables import Configuration
 
 CONFIG_FILES = ("gunicorn_config.py", "gunicorn.conf.py")
@@ -48,7 +48,7 @@ def serve(configuration: Configuration) -> None:
     _leave_nothing_behind()
     master = os.getpid()
     try:
-        arbiter = Arbiter(application)
+        arbiter = Master(application)
         # gunicorn would try five times, in vain and at length. Inherited sockets are left to it.
         if not (os.environ.get("LISTEN_FDS") or os.environ.get("GUNICORN_FD") or application.cfg.reuse_port):
             arbiter.LISTENERS = _listen(application, arbiter.log)
@@ -56,7 +56,7 @@ def serve(configuration: Configuration) -> None:
         arbiter.run()
     except SystemExit as end:
         # Workers end here, too: only the master's reason is the boot's.
-        if os.getpid() == master and end.code in (Arbiter.WORKER_BOOT_ERROR, Arbiter.APP_LOAD_ERROR):
+        if os.getpid() == master and end.code in (Master.WORKER_BOOT_ERROR, Master.APP_LOAD_ERROR):
             raise BootError(
                 ExitCode.APPLICATION,
                 "No worker could start: see the errors above, and correct the application.",
@@ -79,6 +79,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         """Called by gunicorn, at start and at SIGHUP. Raises BootError (SERVER)."""
         self.load_default_config()
         self.load_config()
+        if not hasattr(self.cfg, "validate"):  # older ones have none
+            return
         try:
             self.cfg.validate()
         except Exception as error:
@@ -181,10 +183,12 @@ class GunicornLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         super().setup(cfg)
         for name in ("gunicorn.error", "gunicorn.access"):
             log.enable(name)
+            _drop_streams(logging.getLogger(name))
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: Any) -> None:
         """Write one request's record; called by workers."""
-        if not self.access_log_enabled:
+        # Older gunicorns do not tell.
+        if not getattr(self, "access_log_enabled", self.cfg.accesslog):
             return
         status = str(resp.status).split(None, 1)[0]
         fields = {
@@ -205,6 +209,16 @@ class GunicornLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
             handler = log.Handler()
             handler._gunicorn = True  # type: ignore[attr-defined]  # its own mark
             logger.addHandler(handler)
+
+
+def _drop_streams(logger: logging.Logger) -> None:
+    """Handlers that a project's gunicorn configuration has given the logger would write each record a second time."""
+    for handler in list(logger.handlers):
+        to_stream = isinstance(handler, logging.StreamHandler) and not isinstance(
+            handler, logging.FileHandler
+        )
+        if to_stream and not getattr(handler, "_gunicorn", False):
+            logger.removeHandler(handler)
 
 
 def _leave_nothing_behind() -> None:
@@ -235,9 +249,9 @@ def _listen(application: Application, logger: Any) -> list[Any]:
     for address in application.cfg.address:
         try:
             if isinstance(address, tuple):
-                kind = TCP6Socket if ":" in address[0] else TCPSocket
+                kind = TCP6Listener if ":" in address[0] else TCPListener
             else:
-                kind = UnixSocket
+                kind = UnixListener
             listeners.append(kind(address, application.cfg, logger))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, (OSError, socket.gaierror)) else str(error)

@@ -59,7 +59,8 @@ def test_promotes_and_keeps_the_password(variables, client):
     users().create_user("chef", password="their own")
     call_command("ensure_superuser")
     user = users().get()
-    assert user.is_staff and user.is_superuser
+    assert user.is_staff
+    assert user.is_superuser
     assert user.check_password("their own")
 
 

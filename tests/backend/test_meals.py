@@ -120,9 +120,12 @@ def test_admin_adds_lists_filters_and_searches(staff):
     assert staff.post("/admin/meals/meal/add/", form(name="Toast", kcal="80")).status_code == 302
     assert set(Meal.objects.values_list("name", "kcal")) == {("Soup", 320), ("Toast", 80)}
     everything = staff.get("/admin/meals/meal/").content.decode()
-    assert "Soup" in everything and "Toast" in everything and "320" in everything
+    assert "Soup" in everything
+    assert "Toast" in everything
+    assert "320" in everything
     found = staff.get("/admin/meals/meal/", {"q": "sou"}).content.decode()
-    assert "Soup" in found and "Toast" not in found
+    assert "Soup" in found
+    assert "Toast" not in found
     filtered = staff.get(
         "/admin/meals/meal/", {"eaten_at__gte": "2026-01-01 00:00:00+00:00"}
     ).content.decode()
@@ -229,3 +232,10 @@ def test_production_database_holds_every_migration(server, database_variables):
         cursor.execute("SELECT name FROM django_migrations WHERE app = 'meals' ORDER BY id")
         assert [row[0] for row in cursor] == ["0001_initial", "0002_photo", "0003_kcal_not_negative"]
     db.close()
+
+
+def test_pages_without_an_icon_of_their_own_have_one(client):
+    """The admin names none, and browsers then ask for /favicon.ico."""
+    response = client.get("/favicon.ico")
+    assert response.status_code == 302
+    assert "/static/core/icon" in response["Location"]

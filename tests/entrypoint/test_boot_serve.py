@@ -82,20 +82,21 @@ def test_stopping_leaves_no_process(boot, number):
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
 
 
-def test_a_request_in_flight_is_finished_and_new_ones_are_refused(boot):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_request_in_flight_is_finished_and_new_ones_are_refused(boot, number):
     running = boot(WEB_CONCURRENCY="2").serving()
     answers: list[tuple[int, bytes]] = []
 
     def ask() -> None:
-        response = running.get("/slow/?seconds=1.5")
+        response = running.get("/slow/?seconds=3")
         answers.append((response.status, response.body))
 
     thread = threading.Thread(target=ask)
     thread.start()
     running.until(lambda: established(running))
-    running.process.send_signal(signal.SIGTERM)
-    running.until_logged("Handling signal: term")
+    running.process.send_signal(number)
     running.until(lambda: refuses(running))
+    assert thread.is_alive()
     assert running.exit_code() == 0
     thread.join()
     assert answers == [(200, b"finished")]
@@ -105,8 +106,10 @@ def refuses(running: Boot) -> bool:
     """Whether new connections are refused."""
     try:
         running.get("/api/health/")
-    except OSError:
+    except ConnectionRefusedError:
         return True
+    except OSError:
+        return False
     return False
 
 
@@ -224,3 +227,30 @@ def test_ipv6(boot):
     running.until_logged("Listening at")
     health = boot("healthcheck", GUNICORN_BIND=f"[::1]:{port}")
     assert health.exit_code() == 0
+
+
+def test_an_older_gunicorn_serves(boot, project):
+    """A project may pin one that cannot do all that ours can; here ours forgets it."""
+    project.add_setting(
+        "from gunicorn.config import Config\nfrom gunicorn.glogging import Logger\n"
+        "del Config.validate, Logger.access_log_enabled"
+    )
+    running = boot().serving()
+    assert "GET /api/health/ 200" in running.messages(logger="gunicorn.access")
+    assert running.stop() == 0
+
+
+def test_a_projects_handlers_for_gunicorn_write_nothing_twice(boot, project):
+    """Such as one that expects gunicorn's own wording of a request."""
+    project.write(
+        "gunicorn.conf.py",
+        "import logging\n\nclass Picky(logging.Formatter):\n    def format(self, record):\n"
+        "        raise ValueError('not the wording that I know')\n\n"
+        "handler = logging.StreamHandler()\nhandler.setFormatter(Picky())\n"
+        "logging.getLogger('gunicorn.access').addHandler(handler)\n",
+    )
+    running = boot().serving()
+    running.get("/api/health/?last")
+    assert running.stop() == 0
+    assert running.messages(logger="gunicorn.access")
+    assert "the wording that I know" not in running.output

@@ -1,0 +1,98 @@
+"""The engine, the images, a PostgreSQL server for all tests, and a private network for each."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.container import images as building
+from tests.container.engine import missing_program
+from tests.container.lab import Database, Images, Lab, Server, remove_all, start_server
+
+FAILED = pytest.StashKey[bool]()
+
+
+def unavailable(reason: str) -> None:
+    """Skip on a developer's machine; where CI runs, everything must be there."""
+    if os.environ.get("CI", "").lower() in ("1", "true"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need(program: str, package: str) -> None:
+    if reason := missing_program(program, package):
+        unavailable(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> Iterator[None]:
+    need("docker", "docker.io")
+    done = subprocess.run(["docker", "info"], capture_output=True, text=True)
+    if done.returncode != 0:
+        unavailable("no Docker engine answers: start it (dockerd, as root)")
+    yield
+    remove_all()
+
+
+@pytest.fixture(scope="session")
+def images(engine) -> Images:
+    """The images of this tree."""
+    return Images(
+        backend=building.load(building.build("image")),
+        postgres=building.load(building.build("postgres-image")),
+    )
+
+
+@pytest.fixture(scope="session")
+def second_build(images) -> Iterator[building.SecondBuild]:
+    """The image, built by somebody else."""
+    build = building.SecondBuild()
+    yield build
+    build.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _second_build_begins_early(request) -> None:
+    """It takes a while: other tests run meanwhile."""
+    if any("second_build" in getattr(item, "fixturenames", ()) for item in request.session.items):
+        request.getfixturevalue("second_build")
+
+
+@pytest.fixture(scope="session")
+def server(images) -> Server:
+    """PostgreSQL for all tests, in memory; each takes a database of its own."""
+    password = secrets.token_urlsafe(24)
+    container = start_server(
+        images,
+        *("--env", f"POSTGRES_PASSWORD={password}"),
+        *("--tmpfs", "/var/lib/postgresql/data:uid=999,gid=999,mode=700"),
+    )
+    return Server(container, password).until_ready()
+
+
+@pytest.fixture
+def lab(images, request) -> Iterator[Lab]:
+    """This test's network. Logs of its containers are kept if it fails."""
+    laboratory = Lab(images)
+    yield laboratory
+    name = re.sub(r"[^\w.-]+", "_", request.node.nodeid.removeprefix("tests/container/"))
+    laboratory.close(request.node.stash.get(FAILED, False), name)
+
+
+@pytest.fixture
+def database(server, lab) -> Database:
+    """An empty database, on a server that this test's containers find as `db`."""
+    lab.invite(server.container, "db")
+    return server.database()
