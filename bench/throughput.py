@@ -19,6 +19,7 @@ from bench.report import Row, interleave
 
 PATHS = {"live": "/api/health/live/", "static": "/static/admin/css/base.css"}
 CLIENTS = 4
+WARM_UP = 100  # requests, so that every worker has had its first ones
 
 
 def rows(lab: Lab, image: Archive, times: int, requests: int) -> list[Row]:
@@ -56,8 +57,9 @@ def servers(lab: Lab, archive: Archive) -> Iterator[tuple[int, int]]:
         raise BenchError("no docker on PATH")
     if subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
         raise BenchError("no Docker engine answers")
-    site = lab.site("outside")
-    inside = lab.site("inside")
+    # To files, both: an engine that takes in a container's output is at work on the same cores.
+    site = lab.site("outside", GUNICORN_LOG_TO_FILES="1")
+    inside = lab.site("inside", GUNICORN_LOG_TO_FILES="1")
     with loaded(archive) as image, container(lab, inside, image) as port, site.running(lab.entrypoint):
         yield port, site.port
 
@@ -114,6 +116,8 @@ def rate(port: int, path: str, requests: int) -> float:
     """Requests per second, from a few clients at once, each request on a connection of its own."""
     if not get(port, path).startswith(b"HTTP/1.1 200 "):
         raise BenchError(f"{path} does not answer 200")
+    for _ in range(WARM_UP):
+        get(port, path)
     threads = [
         threading.Thread(target=lambda: [get(port, path) for _ in range(requests // CLIENTS)])
         for _ in range(CLIENTS)
