@@ -94,7 +94,7 @@ def wait(configuration: Configuration) -> Any:
         if not reason:
             log.info(f"{target} is ready.")
             return connection
-        if time.monotonic() + max(0.0, began + PAUSE - time.monotonic()) >= deadline:
+        if deadline - max(time.monotonic(), began + PAUSE) < 1.0:  # too little for another attempt
             break
         if reason != told or began - told_at >= REMIND:
             log.info(f"Waiting for {target} (at most {limit} s): {reason}.")
@@ -129,7 +129,7 @@ def _attempt(connection: Any, target: str, deadline: float) -> str:
     left = deadline - time.monotonic()
     answered = _pg_isready(connection.get_connection_params(), left)
     if not answered:
-        return f"no answer within {min(TRY, left):.0f} s"
+        return f"no answer within {max(1, min(TRY, round(left)))} s"
     from django.db import OperationalError
 
     options = connection.settings_dict["OPTIONS"]
