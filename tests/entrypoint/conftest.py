@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,14 @@ import pytest
 
 from cluster import Cluster
 from tests.entrypoint.booting import PASSWORD, SECRET_KEY, Boot, Project, connect, free_port
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals() -> None:
+    """What is booted hears every signal, though nohup and a shell's background jobs are deaf to some."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
