@@ -119,9 +119,12 @@ def test_any_other_command_is_executed_as_given(boot, project):
 
 
 def test_other_commands_get_ordinary_signals(boot):
-    running = boot("sh", "-c", "yes | head -n 1; grep SigIgn /proc/self/status")
+    look = "yes | head -n 1; grep SigIgn /proc/self/status"
+    # Some shells ignore signals of their own accord.
+    usual = subprocess.run(["sh", "-c", look], capture_output=True, text=True, check=True).stdout
+    running = boot("sh", "-c", look)
     assert running.exit_code() == 0
-    assert running.output == "y\nSigIgn:\t0000000000000000\n"
+    assert running.output == usual
 
 
 def test_a_program_that_does_not_exist(boot):
