@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PATIENCE = 120.0  # seconds after which a test gives up
+ENDED = 1.0  # seconds after which a container that is waited for is looked at: has it ended?
 
 
 class EngineError(Exception):
@@ -34,13 +35,13 @@ def docker(*arguments: str, check: bool = True, timeout: float = PATIENCE, text:
     return done.stdout.strip()
 
 
-def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Wait until the condition holds, and return what it gave."""
+def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, pause: float = 0.05) -> Any:
+    """Wait until the condition holds, and return what it gave. It is looked at every `pause` seconds."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         if value := condition():
             return value
-        time.sleep(0.05)
+        time.sleep(pause)
     raise AssertionError(f"waited in vain for {what}")
 
 
@@ -180,10 +181,14 @@ class Container:
 
     def until(self, condition: Callable[[], Any], what: str = "a condition") -> Any:
         """Wait until the condition holds, as long as the container runs."""
+        look_again = time.monotonic() + ENDED
 
         def checked() -> Any:
+            nonlocal look_again
             value = condition()
-            assert value or self.running, f"it ended while waiting for {what}:\n{self.output}"
+            if not value and time.monotonic() > look_again:
+                assert self.running, f"it ended while waiting for {what}:\n{self.output}"
+                look_again = time.monotonic() + ENDED
             return value
 
         return until(checked, what)

@@ -132,15 +132,6 @@ def test_a_read_only_database(lab, database):
     assert database.migrations() == []
 
 
-@pytest.mark.parametrize("name", ["hole", "nobody", "refused"])
-def test_after_a_minute_it_gives_up(patient, name):
-    """The default: 60 s in all, not 30 times however long one attempt takes."""
-    boot = patient[name]
-    assert boot.exit_code() == 11
-    assert "was not available within 60 s" in boot.error
-    assert 50 < boot.seconds() < 60 + 3
-
-
 # --- Migrations -------------------------------------------------------------------------------------------
 
 HALF = (
@@ -403,3 +394,15 @@ def test_a_command_that_cannot_be_executed(lab, command, code):
 def test_unhealthy(lab, database):
     boot = lab.backend("healthcheck", **database.environment)
     refused(boot, 20, "no answer from 0.0.0.0:8000/api/health/")
+
+
+# --- What has taken its time meanwhile ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["hole", "nobody", "refused"])
+def test_after_a_minute_it_gives_up(patient, name):
+    """The default: 60 s in all, not 30 times however long one attempt takes."""
+    boot = patient[name]
+    assert boot.exit_code() == 11
+    assert "was not available within 60 s" in boot.error
+    assert 50 < boot.seconds() < 60 + 3

@@ -34,9 +34,13 @@ def counting(database, tmp_path) -> tuple[str, ...]:
 def start(lab: Lab, options: tuple[str, ...], count: int = REPLICAS, **env: str) -> list[Container]:
     """Create them all, then start them as nearly at once as the engine can."""
     options = ("--publish", "127.0.0.1::8000", *options)
-    replicas = [lab.backend(options=options, WEB_CONCURRENCY="1", **env) for _ in range(count)]
+    replicas = [lab.backend(options=options, **{"WEB_CONCURRENCY": "1", **env}) for _ in range(count)]
     docker("start", *(each.id for each in replicas))
     return replicas
+
+
+# Migrations are the matter: without static files, eight replicas boot in half the time.
+QUICK = {"RUN_COLLECTSTATIC": "0"}
 
 
 def all_serve(replicas: list[Container]) -> None:
@@ -76,7 +80,7 @@ def applying(replicas: list[Container], name: str) -> Container:
     def found() -> Container | None:
         return next((each for each in replicas if f"Applying meals.{name}." in each.output), None)
 
-    return until(found, f"a replica that applies {name}")
+    return until(found, f"a replica that applies {name}", pause=0.5)
 
 
 def test_eight_replicas_on_an_empty_database(lab, database, counting):
@@ -91,19 +95,22 @@ def test_eight_replicas_on_an_empty_database(lab, database, counting):
 def test_replicas_that_share_the_static_volume(lab, database, counting):
     """They collect into one directory: one copies, the others find everything in place."""
     volume = lab.volume()
-    replicas = start(lab, (*counting, "--volume", f"{volume}:/app/staticfiles"), **database.environment)
+    replicas = start(
+        lab, (*counting, "--volume", f"{volume}:/app/staticfiles"), count=4, **database.environment
+    )
     all_serve(replicas)
     applied_once(database, replicas)
     copied = [record["copied"] for each in replicas for record in each.records if "copied" in record]
-    assert len(copied) == REPLICAS
-    assert sorted(copied)[:-1] == [0] * (REPLICAS - 1)
+    assert len(copied) == len(replicas)
+    assert sorted(copied)[:-1] == [0] * (len(replicas) - 1)
+    assert max(copied) > 100
     for each in replicas:
         assert each.get("/static/admin/css/base.css").status == 200
         assert [record for record in each.records if record["level"] != "INFO"] == []
 
 
 def test_the_holder_of_the_lock_is_killed(lab, database, counting):
-    replicas = start(lab, counting, **database.environment)
+    replicas = start(lab, counting, **database.environment, **QUICK)
     applying(replicas, "0004_test")
     killed = holder(database, replicas)
     killed.signal("SIGKILL")
@@ -180,7 +187,7 @@ def bouncer(lab, database, bouncer_image, tmp_path):
 
 
 def test_eight_replicas_through_pgbouncer(lab, database, counting, bouncer):
-    replicas = start(lab, counting, **bouncer())
+    replicas = start(lab, counting, **bouncer(), **QUICK)
     all_serve(replicas)
     applied_once(database, replicas)
     answer = replicas[0].get("/api/meals/", Host="api.example.com", X_Forwarded_Proto="https")
@@ -189,7 +196,7 @@ def test_eight_replicas_through_pgbouncer(lab, database, counting, bouncer):
 
 def test_the_holder_is_killed_behind_pgbouncer(lab, database, counting, bouncer):
     """The server sees PgBouncer alone; the lock must not stay with a session that nobody uses."""
-    replicas = start(lab, counting, **bouncer())
+    replicas = start(lab, counting, count=4, **bouncer(), **QUICK)
     killed = applying(replicas, "0004_test")
     killed.signal("SIGKILL")
     assert killed.exit_code() == 137
@@ -209,6 +216,6 @@ def test_a_pool_of_one_connection(lab, database, bouncer):
 
 def test_a_pool_of_two_connections(lab, database, counting, bouncer):
     """One for the lock, one for the migrations: enough."""
-    replicas = start(lab, counting, count=3, **bouncer(pool=2))
+    replicas = start(lab, counting, count=3, **bouncer(pool=2), **QUICK)
     all_serve(replicas)
     applied_once(database, replicas)

@@ -13,7 +13,7 @@ import pytest
 from tests.container.engine import Container, Response, docker, until
 from tests.container.lab import Database, Lab, migration
 
-MOMENTS = 16
+MOMENTS = 12
 PROMPT = 1.0  # seconds from the signal to the end, as promised
 CODES = {"SIGTERM": 143, "SIGINT": 130}
 API = {"Host": "api.example.com", "X_Forwarded_Proto": "https"}

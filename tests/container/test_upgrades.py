@@ -101,7 +101,7 @@ def test_a_rolling_replacement_under_load(lab, database, next_image):
         each.until_answers()
     paths = ("/api/health/", "/api/meals/", "/static/admin/css/base.css", "/admin/login/")
     client = lab.create(
-        "python3", "/load.py", "120", "6", *paths, options=mounted(LOAD, "/load.py"), what="load"
+        "python3", "/load.py", "120", "4", *paths, options=mounted(LOAD, "/load.py"), what="load"
     )
     client.start().until_logged("loading")
     time.sleep(1)
