@@ -139,6 +139,8 @@ def _attempt(connection: Any, target: str, deadline: float) -> str:
         connection.ensure_connection()
         return ""
     except OperationalError as error:
+        # Django keeps one that broke while it was set up, and would take it for an open one the next time.
+        connection.close()
         reason = _reason(str(error))
         for pattern, advice in PERMANENT:
             if re.search(pattern, reason):

@@ -73,6 +73,18 @@ def test_a_server_that_comes_up_late_is_used(boot, cluster):
     assert running.messages(stage="wait")[-1].endswith(" is ready.")
 
 
+def test_a_connection_that_is_lost_while_it_is_set_up_is_made_anew(boot, project, cluster):
+    """As a pooler does that has no connection to give: it takes the client, then ends it at its first query."""
+    project.add_setting("DATABASES['default']['TIME_ZONE'] = 'Asia/Tokyo'")
+    port = free_port()
+    with forwarding(port, cluster.port, cut_at=b"Asia/Tokyo"):
+        running = boot("migrate", POSTGRES_PORT=str(port))
+        assert running.exit_code() == 0, running.output
+    waited, ready = running.messages(stage="wait")
+    assert "server closed the connection unexpectedly" in waited
+    assert ready.endswith(" is ready.")
+
+
 def test_too_many_connections_are_waited_out(boot, sql, database):
     sql(f'ALTER DATABASE "{database}" CONNECTION LIMIT 0')
     running = boot("migrate")
@@ -237,12 +249,17 @@ def test_reasons(text, reason, permanent):
 
 
 @contextlib.contextmanager
-def forwarding(port: int, target: int):
-    """Pass connections to 127.0.0.1:port on to 127.0.0.1:target."""
+def forwarding(port: int, target: int, cut_at: bytes | None = None):
+    """Pass connections to 127.0.0.1:port on to 127.0.0.1:target; end the first that says `cut_at`."""
+    cuts = [cut_at] if cut_at else []
 
     def copy(source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
+                if cuts and cuts[0] in data:
+                    cuts.clear()
+                    source.shutdown(socket.SHUT_RDWR)
+                    break
                 sink.sendall(data)
         with contextlib.suppress(OSError):
             sink.shutdown(socket.SHUT_WR)
