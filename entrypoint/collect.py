@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import filecmp
+import functools
 import hashlib
 import io
 import json
@@ -120,6 +121,7 @@ def _collect(configuration: Configuration, root: Path | None) -> None:
             return
         if storage := _storage_in(scratch):
             scratch.mkdir(mode=0o755)
+            _compress_once(storage)
             try:
                 collected = _run(storage)
                 (root / MARKER).unlink(missing_ok=True)
@@ -180,27 +182,47 @@ def _storage_in(scratch: Path) -> Any:
     return None
 
 
+def _compress_once(storage: Any) -> None:
+    """Let WhiteNoise compress only once what is the same twice: a file, and its copy with a hash in its name.
+
+    Compression is a good part of the time that a first boot takes. `create_compressor` is the hook that WhiteNoise's
+    storages have for compressors of one's own; a storage without it is left alone.
+    """
+    if not hasattr(storage, "create_compressor"):
+        return
+    create = storage.create_compressor
+
+    def create_with_memory(**options: Any) -> Any:
+        compressor = create(**options)
+        for method in ("compress_gzip", "compress_brotli"):
+            if hasattr(compressor, method):
+                setattr(compressor, method, functools.cache(getattr(compressor, method)))
+        return compressor
+
+    storage.create_compressor = create_with_memory
+
+
 def _publish(scratch: Path, root: Path, manifest: str) -> set[str]:
     """Move what differs into place; return the names of those files.
 
     New names go first and the manifest last, so that whoever reads finds all that it mentions.
     """
     new, replaced = [], []
-    for directory, _, names in os.walk(scratch):
-        for name in names:
-            source = Path(directory, name)
-            target = root / source.relative_to(scratch)
-            if not target.exists():
-                new.append((source, target))
-            elif not filecmp.cmp(source, target, shallow=False):
-                replaced.append((source, target))
-    replaced.sort(key=lambda pair: pair[1].name == manifest)
-    new.sort(key=lambda pair: pair[1].name == manifest)
-    for source, target in new + replaced:
-        _make_directory(target.parent)
-        source.chmod(0o644)
-        source.replace(target)
-    return {str(target.relative_to(root)) for _, target in new + replaced}
+    for directory, _, files in os.walk(scratch):
+        for file in files:
+            name = os.path.relpath(f"{directory}/{file}", scratch)
+            if not (root / name).exists():
+                new.append(name)
+            elif not filecmp.cmp(scratch / name, root / name, shallow=False):
+                replaced.append(name)
+    replaced.sort(key=lambda name: os.path.basename(name) == manifest)
+    new.sort(key=lambda name: os.path.basename(name) == manifest)
+    for folder in sorted({os.path.dirname(name) for name in new}):
+        _make_directory(root / folder)
+    for name in new + replaced:
+        os.chmod(f"{scratch}/{name}", 0o644)
+        os.replace(f"{scratch}/{name}", f"{root}/{name}")
+    return {*new, *replaced}
 
 
 def _make_directory(path: Path) -> None:
