@@ -39,7 +39,7 @@ def main() -> None:
         say("boot and memory")
         rows += boot.rows(lab, times)
         say("throughput")
-        rows += throughput.rows(lab, image, times, requests=40 if quick else 2000)
+        rows += throughput.rows(lab, image, times, requests=100 if quick else 2000)
         say("growth")
         curves = growth.curves(lab, max(1, times // 3), largest=10 if quick else 1000)
     say("size")

@@ -27,9 +27,16 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Of the medians; None if there is nothing to compare with."""
+        """The median of the turns' ratios, or that of the medians where there were no turns; None without a comparison.
+
+        Within a turn a machine is much the same; from one to the next it may be twice as fast.
+        """
         if not (self.ours and self.theirs):
             return None
+        if len(self.ours) == len(self.theirs):
+            return statistics.median(
+                ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True)
+            )
         return statistics.median(self.ours) / statistics.median(self.theirs)
 
 

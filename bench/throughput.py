@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
@@ -19,6 +20,12 @@ from bench.report import Row, interleave
 
 PATHS = {"live": "/api/health/live/", "static": "/static/admin/css/base.css"}
 CLIENTS = 4
+BURST = 100  # requests
+# One half of the processors for the servers and one for the clients. Sharing them, a container would get another share
+# than processes beside it, for the kernel divides between groups first: that would be measured, and not the servers.
+PROCESSORS = sorted(os.sched_getaffinity(0))
+FOR_SERVERS = set(PROCESSORS[len(PROCESSORS) // 2 :])
+FOR_CLIENTS = set(PROCESSORS[: len(PROCESSORS) // 2]) or FOR_SERVERS
 WARM_UP = 100  # requests, so that every worker has had its first ones
 
 
@@ -34,16 +41,21 @@ def rows(lab: Lab, image: Archive, times: int, requests: int) -> list[Row]:
         for name, path in PATHS.items()
     ]
     try:
-        with servers(lab, image) as (inside, outside):
+        with servers(lab, image) as (inside, outside), confined_to(FOR_CLIENTS):
             for row, path in zip(result, PATHS.values(), strict=True):
-                samples = interleave(
-                    {
-                        "inside": lambda path=path: rate(inside, path, requests),
-                        "outside": lambda path=path: rate(outside, path, requests),
-                    },
-                    times,
-                )
-                row.ours, row.theirs = samples["inside"], samples["outside"]
+                for port in (inside, outside):
+                    burst(port, path, WARM_UP)
+                for _ in range(times):
+                    # In turns of a tenth of a second or so: a machine's moods last longer.
+                    seconds = interleave(
+                        {
+                            "inside": lambda path=path: burst(inside, path, BURST),
+                            "outside": lambda path=path: burst(outside, path, BURST),
+                        },
+                        requests // BURST,
+                    )
+                    row.ours.append(requests // BURST * BURST / sum(seconds["inside"]))
+                    row.theirs.append(requests // BURST * BURST / sum(seconds["outside"]))
     except BenchError as error:
         for row in result:
             row.not_measured = str(error)
@@ -58,10 +70,23 @@ def servers(lab: Lab, archive: Archive) -> Iterator[tuple[int, int]]:
     if subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
         raise BenchError("no Docker engine answers")
     # To files, both: an engine that takes in a container's output is at work on the same cores.
-    site = lab.site("outside", GUNICORN_LOG_TO_FILES="1")
-    inside = lab.site("inside", GUNICORN_LOG_TO_FILES="1")
-    with loaded(archive) as image, container(lab, inside, image) as port, site.running(lab.entrypoint):
-        yield port, site.port
+    alike = {"GUNICORN_LOG_TO_FILES": "1", "WEB_CONCURRENCY": "2"}
+    inside, outside = lab.site("inside", **alike), lab.site("outside", **alike)
+    with loaded(archive) as image, container(lab, inside, image) as port, contextlib.ExitStack() as stack:
+        with confined_to(FOR_SERVERS):
+            stack.enter_context(outside.running(lab.entrypoint))
+        yield port, outside.port
+
+
+@contextlib.contextmanager
+def confined_to(processors: set[int]) -> Iterator[None]:
+    """Confine this thread, and what it starts meanwhile, to some processors."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, processors)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @contextlib.contextmanager
@@ -98,6 +123,7 @@ def container(lab: Lab, site: Site, image: str) -> Iterator[int]:
     variables = {name: value for name, value in site.environment.items() if name not in lab.environment}
     variables["GUNICORN_BIND"] = f"127.0.0.1:{port}"
     options = [f"--env={name}={value}" for name, value in variables.items()]
+    options.append(f"--cpuset-cpus={','.join(map(str, sorted(FOR_SERVERS)))}")
     with site.log.open("wb") as output:
         process = subprocess.Popen(
             ["docker", "run", "--rm", "--network=host", f"--volume={lab.cluster.host}:{lab.cluster.host}"]
@@ -112,12 +138,10 @@ def container(lab: Lab, site: Site, image: str) -> Iterator[int]:
         stop(process)
 
 
-def rate(port: int, path: str, requests: int) -> float:
-    """Requests per second, from a few clients at once, each request on a connection of its own."""
+def burst(port: int, path: str, requests: int) -> float:
+    """Seconds that so many requests take, from a few clients at once, each request on a connection of its own."""
     if not get(port, path).startswith(b"HTTP/1.1 200 "):
         raise BenchError(f"{path} does not answer 200")
-    for _ in range(WARM_UP):
-        get(port, path)
     threads = [
         threading.Thread(target=lambda: [get(port, path) for _ in range(requests // CLIENTS)])
         for _ in range(CLIENTS)
@@ -127,4 +151,4 @@ def rate(port: int, path: str, requests: int) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return requests // CLIENTS * CLIENTS / (time.monotonic() - began)
+    return time.monotonic() - began
