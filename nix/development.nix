@@ -16,6 +16,7 @@
       packages.pip
       packages.pytest
       packages.pytest-django
+      packages.pytest-xdist
     ];
   };
 

@@ -42,6 +42,7 @@ def engine() -> Iterator[None]:
     done = subprocess.run(["docker", "info"], capture_output=True, text=True)
     if done.returncode != 0:
         unavailable("no Docker engine answers: start it (dockerd, as root)")
+    remove_all()
     yield
     remove_all()
 
@@ -65,9 +66,19 @@ def second_build(images) -> Iterator[building.SecondBuild]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _second_build_begins_early(request) -> None:
-    """It takes a while: other tests run meanwhile."""
-    if any("second_build" in getattr(item, "fixturenames", ()) for item in request.session.items):
+    """It takes a while: other tests run meanwhile, in this process or, with pytest-xdist, in the others."""
+    if not os.environ.get("PYTEST_XDIST_WORKER") and any(map(needs_second_build, request.session.items)):
         request.getfixturevalue("second_build")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        items.sort(key=needs_second_build, reverse=True)
+
+
+def needs_second_build(item: pytest.Item) -> bool:
+    return "second_build" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture(scope="session")
@@ -82,10 +93,22 @@ def server(images) -> Server:
     return Server(container, password).until_ready()
 
 
-@pytest.fixture
-def lab(images, request) -> Iterator[Lab]:
-    """This test's network. Logs of its containers are kept if it fails."""
+@pytest.fixture(scope="session")
+def collected(images, server) -> Iterator[str]:
+    """A volume with the static files of a boot, which spares the boots after it most of their work."""
     laboratory = Lab(images)
+    laboratory.invite(server.container, "db")
+    volume = laboratory.volume()
+    options = ("--volume", f"{volume}:/app/staticfiles", "--publish", "127.0.0.1::8000")
+    laboratory.backend(options=options, **server.database().environment).start().until_answers()
+    yield volume
+    laboratory.close(False, "collected")
+
+
+@pytest.fixture
+def lab(images, collected, request) -> Iterator[Lab]:
+    """This test's network. Logs of its containers are kept if it fails."""
+    laboratory = Lab(images, collected)
     yield laboratory
     name = re.sub(r"[^\w.-]+", "_", request.node.nodeid.removeprefix("tests/container/"))
     laboratory.close(request.node.stash.get(FAILED, False), name)

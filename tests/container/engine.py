@@ -179,8 +179,11 @@ class Container:
         finally:
             connection.close()
 
-    def until(self, condition: Callable[[], Any], what: str = "a condition") -> Any:
-        """Wait until the condition holds, as long as the container runs."""
+    def until(self, condition: Callable[[], Any], what: str = "a condition", pause: float = 0.05) -> Any:
+        """Wait until the condition holds, as long as the container runs.
+
+        Where it takes the engine's client, which is more work than what is waited for, a longer `pause` is kinder.
+        """
         look_again = time.monotonic() + ENDED
 
         def checked() -> Any:
@@ -191,10 +194,10 @@ class Container:
                 look_again = time.monotonic() + ENDED
             return value
 
-        return until(checked, what)
+        return until(checked, what, pause=pause)
 
     def until_logged(self, text: str) -> Container:
-        self.until(lambda: text in self.output, repr(text))
+        self.until(lambda: text in self.output, repr(text), pause=0.2)
         return self
 
     def until_answers(self, status: int = 200, path: str = "/api/health/") -> Container:
@@ -211,7 +214,7 @@ class Container:
 
     def until_healthy(self) -> Container:
         """Wait until the image's own health check says so, from within (where no port can be published)."""
-        self.until(lambda: self.execute("entrypoint", "healthcheck").returncode == 0, "health")
+        self.until(lambda: self.execute("entrypoint", "healthcheck").returncode == 0, "health", pause=0.5)
         return self
 
 

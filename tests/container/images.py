@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pwd
@@ -115,13 +116,21 @@ def load(archive: Path) -> str:
 
 
 def load_aside(archive: Path, tag: str) -> str:
-    """Load an image that would take another one's name away, under `tag` instead; return its number."""
-    number, name = described(archive)
-    before = docker("image", "inspect", "--format", "{{.Id}}", name)
+    """Load an image under `tag` alone, so that none loses its name to it; return its number."""
+    number, _ = described(archive)
     say(f"loading {tag}")
-    docker("load", "--input", str(archive))
-    docker("tag", number, tag)
-    docker("tag", before, name)
+    with tempfile.TemporaryFile() as unnamed:
+        with tarfile.open(archive) as source, tarfile.open(fileobj=unnamed, mode="w") as target:
+            for member in source:
+                file = source.extractfile(member)
+                if file and member.name == "manifest.json":
+                    (manifest,) = json.load(file)
+                    content = json.dumps([{**manifest, "RepoTags": [tag]}]).encode()
+                    member.size = len(content)
+                    file = io.BytesIO(content)
+                target.addfile(member, file)
+        unnamed.seek(0)
+        subprocess.run(["docker", "load", "--quiet"], stdin=unnamed, check=True, capture_output=True)
     return number
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,13 @@ import psycopg2
 
 from tests.container.engine import ARTEFACTS, Container, EngineError, docker
 
-LABEL = f"eatfit24.tests={os.getpid()}"
 HOST = "api.example.com"  # in ALLOWED_HOSTS
+OURS = re.compile(r"eatfit24-(\d+)-\d+-")  # what `unique` names, and what Compose derives from it
 _numbers = itertools.count(1)
 
 
 def unique(what: str) -> str:
+    """A name that begins with the number of this run."""
     return f"eatfit24-{os.getpid()}-{next(_numbers)}-{what}"
 
 
@@ -136,7 +138,7 @@ def start_server(images: Images, *options: str, settings: tuple[str, ...] = ()) 
         part for setting in ("fsync=off", "max_connections=400", *settings) for part in ("-c", setting)
     ]
     number = docker(
-        *("run", "--detach", "--name", name, "--label", LABEL, "--publish", "127.0.0.1::5432"),
+        *("run", "--detach", "--name", name, "--publish", "127.0.0.1::5432"),
         *options,
         images.postgres,
         *arguments,
@@ -145,15 +147,16 @@ def start_server(images: Images, *options: str, settings: tuple[str, ...] = ()) 
 
 
 class Lab:
-    """One test's network and what hangs on it."""
+    """One test's network and what hangs on it. `collected` names a volume with this image's static files."""
 
-    def __init__(self, images: Images) -> None:
+    def __init__(self, images: Images, collected: str = "") -> None:
         self.images = images
+        self.collected = collected
         self.network = unique("network")
         self.containers: list[Container] = []
         self._volumes: list[str] = []
         self._guests: list[str] = []
-        docker("network", "create", "--label", LABEL, self.network)
+        docker("network", "create", self.network)
 
     def invite(self, container: Container, alias: str) -> None:
         """Connect a container that others use too."""
@@ -162,7 +165,7 @@ class Lab:
 
     def volume(self) -> str:
         """A volume that lasts as long as the test."""
-        self._volumes.append(docker("volume", "create", "--label", LABEL, unique("volume")))
+        self._volumes.append(docker("volume", "create", unique("volume")))
         return self._volumes[-1]
 
     def create(
@@ -175,7 +178,7 @@ class Lab:
     ) -> Container:
         """A container on this network, not yet started. An --network among the options takes the place of it."""
         name = unique(what)
-        arguments = ["create", "--name", name, "--label", LABEL]
+        arguments = ["create", "--name", name]
         if "--network" not in options:
             arguments += ["--network", self.network]
         for key, value in env.items():
@@ -185,12 +188,19 @@ class Lab:
         self.containers.append(container)
         return container
 
-    def backend(self, *command: str, options: tuple[str, ...] = (), image: str = "", **env: str) -> Container:
-        """The backend as an operator would set it up, changed by `env`; a None or "" value is not passed."""
+    def backend(
+        self, *command: str, options: tuple[str, ...] = (), image: str = "", fresh: bool = False, **env: str
+    ) -> Container:
+        """The backend as an operator would set it up, changed by `env`; a None or "" value is not passed.
+
+        Unless it shall be `fresh`, or has a place of its own for them, its static files are there from an earlier boot.
+        """
         values = {**PRODUCTION, **env}
         given = {name: value for name, value in values.items() if value is not None}
         if not {"--network", "--publish"} & set(options):
             options = ("--publish", "127.0.0.1::8000", *options)
+        if self.collected and not fresh and "/app/staticfiles" not in " ".join(options):
+            options = ("--volume", f"{self.collected}:/app/staticfiles", *options)
         return self.create(*command, image=image, options=options, what="backend", **given)
 
     def close(self, failed: bool, test: str) -> None:
@@ -242,16 +252,22 @@ def migration(
 
 
 def remove_all() -> None:
-    """Whatever a test may have left."""
-    for kind, remove in (
-        ("container", ("rm", "-fv")),
-        ("network", ("network", "rm")),
-        ("volume", ("volume", "rm")),
+    """What a test of this run may have left, and what a run that was killed has left: an engine starts it again."""
+    for kind, remove, list_all in (
+        ("container", ("rm", "-fv"), ("--all",)),
+        ("network", ("network", "rm"), ()),
+        ("volume", ("volume", "rm"), ()),
     ):
-        list_all = ("--all",) if kind == "container" else ()
-        found = docker(kind, "ls", "--quiet", *list_all, "--filter", f"label={LABEL}").split()
+        key = "Names" if kind == "container" else "Name"
+        names = docker(kind, "ls", *list_all, "--format", f"{{{{.{key}}}}}").splitlines()
+        left = [name for name in names if (run := OURS.match(name)) and is_over(int(run[1]))]
         try:
-            if found:
-                docker(*remove, *found)
+            if left:
+                docker(*remove, *left)
         except EngineError as error:
             print(error)
+
+
+def is_over(run: int) -> bool:
+    """Whether it is this run, about to end, or one whose process is gone."""
+    return run == os.getpid() or not Path(f"/proc/{run}").exists()

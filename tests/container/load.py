@@ -19,7 +19,7 @@ import threading
 import time
 
 HEADERS = {"Host": "api.example.com", "X-Forwarded-Proto": "https"}
-PAUSE = 0.02  # seconds between one client's requests
+PAUSE = 0.05  # seconds between one client's requests
 
 
 def connect(name: str, port: int) -> socket.socket:

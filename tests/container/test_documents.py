@@ -1,6 +1,7 @@
 """What the two documents tell operators to type, typed, and what they say comes of it.
 
-`docker-compose build` has become the Nix build, `make dev` compose, and `emr-api` the backend's container.
+`docker-compose build` has become the Nix build, `make dev` compose, `emr-api` the backend's container, and port 8000 of
+the machine, which somebody may have taken, one that is free.
 """
 
 from __future__ import annotations
@@ -50,18 +51,37 @@ def test_the_image_runs_as_uid_1000(images):
     assert shell("docker run --rm eatfit24-backend:latest id -u").strip() == "1000"
 
 
+class Compose:
+    """A project of Compose's, with a name of its own and a free port."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self.program, self.folder, self.name = program, folder, unique("compose")
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.url = f"http://localhost:{probe.getsockname()[1]}"
+
+    def __call__(self, command: str, **env: str) -> str:
+        names = {"COMPOSE_PROJECT_NAME": self.name, "BACKEND_PORT": self.url.rpartition(":")[2]}
+        return shell(f"{self.program} {command}", self.folder, **names, **env)
+
+    @property
+    def backend(self) -> Container:
+        number = self("ps -q backend").strip()
+        return Container(number, docker("inspect", "--format", "{{.Name}}", number).lstrip("/"))
+
+    @property
+    def health(self) -> str:
+        return f"curl -s {self.url}/api/health/"
+
+
 @pytest.fixture
 def compose(images, tmp_path):
-    """A checkout with its .env, as the README says; returns a function that runs compose there."""
+    """A checkout with its .env, as the README says; runs compose there, and asks what it publishes."""
     program = next(
         (each for each in ("docker compose", "docker-compose") if not shell_fails(f"{each} version")), ""
     )
     if not program:
         unavailable("there is no Compose: apt-get install docker-compose")
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if probe.connect_ex(("127.0.0.1", 8000)) == 0:
-            unavailable("port 8000 is taken; compose.yaml publishes the backend there")
     shutil.copy(ROOT / "compose.yaml", tmp_path)
     example = (ROOT / ".env.example").read_text()
     for name, value in (
@@ -71,22 +91,13 @@ def compose(images, tmp_path):
         assert f"\n{name}=\n" in example
         example = example.replace(f"\n{name}=\n", f"\n{name}={value}\n")
     (tmp_path / ".env").write_text(f"{example}\nPOSTGRES_IMAGE=postgres:17-nix\n")
-    project = unique("compose")
-
-    def run(command: str, **env: str) -> str:
-        return shell(f"{program} {command}", tmp_path, COMPOSE_PROJECT_NAME=project, **env)
-
-    yield run
-    run("down --volumes --timeout 3")
+    project = Compose(program, tmp_path)
+    yield project
+    project("down --volumes --timeout 3")
 
 
 def shell_fails(command: str) -> bool:
     return subprocess.run(["sh", "-c", command], capture_output=True).returncode != 0
-
-
-def backend_of(compose) -> Container:
-    number = compose("ps -q backend").strip()
-    return Container(number, docker("inspect", "--format", "{{.Name}}", number).lstrip("/"))
 
 
 def answers(command: str, expected: str) -> str:
@@ -105,8 +116,8 @@ def answers(command: str, expected: str) -> str:
 def test_runtime_verification_and_health_check(compose):
     """From `make dev` to `make down`."""
     compose("up -d")
-    name = backend_of(compose).name
-    answers("curl -s http://localhost:8000/api/health/", '"status": "ok"')
+    name = compose.backend.name
+    answers(compose.health, '"status": "ok"')
     found = shell(f'docker logs {name} 2>&1 | grep -E "collectstatic|static files|PermissionError"')
     assert re.search(r"\d{2,} static files copied to '/app/staticfiles'\.", found)
     assert "PermissionError" not in found
@@ -114,23 +125,23 @@ def test_runtime_verification_and_health_check(compose):
     status = shell(f'docker ps --filter name={name} --format "{{{{.Status}}}}"')
     assert status.startswith("Up ")
     assert "Restarting" not in status
-    head = shell("curl -sI http://localhost:8000/static/admin/css/base.css")
+    head = shell(f"curl -sI {compose.url}/static/admin/css/base.css")
     assert head.startswith("HTTP/1.1 200 OK")
     assert "text/css" in head
-    assert "Django administration" in shell("curl -s http://localhost:8000/admin/login/")
+    assert "Django administration" in shell(f"curl -s {compose.url}/admin/login/")
     assert "staticfiles" in shell("docker volume ls --format '{{.Name}}' | grep staticfiles")
     compose("restart backend")
-    answers("curl -s http://localhost:8000/api/health/", '"status": "ok"')
+    answers(compose.health, '"status": "ok"')
     assert "0 static files copied" in shell(f'docker logs {name} | grep "static files copied" | tail -n 1')
     compose("down")
-    assert shell_fails("curl -s http://localhost:8000/api/health/")
+    assert shell_fails(compose.health)
 
 
 def test_static_files_are_skipped(compose):
     """`DJANGO_COLLECTSTATIC=0 make dev`"""
     compose("up -d", DJANGO_COLLECTSTATIC="0")
-    answers("curl -s http://localhost:8000/api/health/", '"status": "ok"')
-    backend = backend_of(compose)
+    answers(compose.health, '"status": "ok"')
+    backend = compose.backend
     assert "static files copied" not in backend.output
     assert backend.execute("ls", "/app/staticfiles").stdout == ""
 
@@ -144,26 +155,33 @@ def test_emergency_recovery(compose, tmp_path):
     override = {"services": {"backend": {"restart": "no", "volumes": [mount]}}}
     (tmp_path / "compose.override.yaml").write_text(json.dumps(override))
     compose("up -d")
-    strict = backend_of(compose)
+    strict = compose.backend
     assert strict.exit_code() == 13
     assert "the fridge is empty" in strict.error
     compose("up -d backend", MIGRATIONS_STRICT="0")
-    answers("curl -s http://localhost:8000/api/health/", '"status": "ok"')
-    (warning,) = backend_of(compose).messages(level="WARNING")
+    answers(compose.health, '"status": "ok"')
+    (warning,) = compose.backend.messages(level="WARNING")
     assert "DANGEROUS" in warning
     # Repaired, it starts as always.
     (tmp_path / "compose.override.yaml").unlink()
     compose("up -d backend")
-    answers("curl -s http://localhost:8000/api/health/", '"status": "ok"')
-    assert backend_of(compose).messages(level="WARNING") == []
+    answers(compose.health, '"status": "ok"')
+    assert compose.backend.messages(level="WARNING") == []
 
 
 def test_it_says_where_it_listens(lab, database):
     """`Check docker logs <container-id> for Gunicorn startup messages and worker errors.`"""
     backend = lab.backend(**database.environment).start().until_answers()
+
+    def booted() -> int:
+        return sum(
+            "Booting worker with pid" in message for message in backend.messages(logger="gunicorn.error")
+        )
+
+    # The first of them may answer before the second is there.
+    backend.until(lambda: booted() == 2, "two workers")
     started = backend.messages(logger="gunicorn.error")
     assert any("Listening at: http://0.0.0.0:8000" in message for message in started)
-    assert sum("Booting worker with pid" in message for message in started) == 2
 
 
 def test_log_files(lab, database):
@@ -208,7 +226,7 @@ def test_log_files_on_a_read_only_root(lab):
 
 def test_the_steps_one_by_one(lab, database):
     """Each stage's own command, typed into a container."""
-    idle = lab.backend("sleep", "600", **database.environment).start()
+    idle = lab.backend("sleep", "600", fresh=True, **database.environment).start()
 
     def run(command: str) -> str:
         done = idle.execute("sh", "-c", command)
@@ -239,7 +257,9 @@ EMR = (
 def test_the_other_documents_command(lab, database):
     """The EMR document's `command:`, as it stands there."""
     admin = {"DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "a-long-password-1"}
-    backend = lab.backend("sh", "-c", EMR, **admin, **database.environment).start().until_answers()
+    backend = (
+        lab.backend("sh", "-c", EMR, fresh=True, **admin, **database.environment).start().until_answers()
+    )
     assert backend.get("/static/admin/css/base.css").status == 200
     assert database.sql("SELECT username, is_superuser FROM auth_user") == [("admin", True)]
     assert "static files copied to '/app/staticfiles'" in backend.output
@@ -267,7 +287,7 @@ def test_a_tree_mounted_over_the_application(lab, database, tmp_path):
     for path in (tree, *tree.rglob("*")):
         os.chown(path, 1000, 1000)
     options = ("--volume", f"{tree}:/app")
-    backend = lab.backend(options=options, **database.environment).start().until_answers()
+    backend = lab.backend(options=options, fresh=True, **database.environment).start().until_answers()
     assert (tree / "staticfiles/admin/css/base.css").is_file()
     assert (tree / "staticfiles").stat().st_uid == 1000
     assert backend.get("/static/admin/css/base.css").status == 200

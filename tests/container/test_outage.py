@@ -36,7 +36,7 @@ class Load:
 
         def ask(path: str) -> None:
             for _ in range(5000):
-                if self._stopped.wait(0.02):
+                if self._stopped.wait(0.05):
                     return
                 try:
                     self.seen[path].append(backend.get(path, port=port, **API).status)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.container.conftest import need
 from tests.container.engine import Container, docker, until
-from tests.container.lab import LABEL, Database, Lab, migration, unique
+from tests.container.lab import Database, Lab, migration, unique
 
 REPLICAS = 8
 LAST = "0005_test"
@@ -89,7 +89,8 @@ def test_eight_replicas_on_an_empty_database(lab, database, counting):
     applied_once(database, replicas)
     for each in replicas:
         assert [record for record in each.records if record["level"] != "INFO"] == []
-    assert sum("Another replica is applying migrations" in each.output for each in replicas) == REPLICAS - 1
+    # One that an engine was slow to start may find all of it done.
+    assert any("Another replica is applying migrations" in each.output for each in replicas)
 
 
 def test_replicas_that_share_the_static_volume(lab, database, counting):
@@ -161,7 +162,7 @@ def bouncer_image(images, tmp_path_factory) -> str:
         for library in libraries:
             tar.add(library, library.lstrip("/"))
     tag = f"{unique('pgbouncer')}:latest"
-    docker("import", "--change", f"LABEL {LABEL}", str(archive), tag)
+    docker("import", str(archive), tag)
     yield tag
     docker("rmi", "--force", tag, check=False)
 
@@ -206,7 +207,7 @@ def test_the_holder_is_killed_behind_pgbouncer(lab, database, counting, bouncer)
 
 def test_a_pool_of_one_connection(lab, database, bouncer):
     """The lock takes the only connection, and the migrations wait for another: a sentence, and no lock stays."""
-    replicas = start(lab, (), count=2, **bouncer(pool=1))
+    replicas = start(lab, (), count=2, **bouncer(pool=1, more="query_wait_timeout = 3"))
     for each in replicas:
         assert each.exit_code() in (11, 13), each.output
         assert "let it open at least two connections" in each.error

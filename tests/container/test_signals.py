@@ -52,7 +52,7 @@ def template(server, images) -> tuple[Database, list, float]:
 def test_sigterm_during_the_boot(lab, database, template, moment):
     """From the first instant until it serves. The next start finds a database that it can go on with."""
     _, schema, whole = template
-    backend = lab.backend(**database.environment)
+    backend = lab.backend(fresh=True, **database.environment)
     number = "SIGINT" if moment % 4 == 3 else "SIGTERM"
     pause = whole * moment / (MOMENTS - 1)
     backend.start()
