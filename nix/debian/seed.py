@@ -5,12 +5,14 @@ usage: seed.py [FOLDER]
 
 FOLDER is where the lock comes from; its packages.toml, too, is compared with the lock.
 
-Exit codes: 0 all there; 3 a mirror no longer has a locked file; 1 anything else, said in one sentence.
+Exit codes: 0 all there; 3 a mirror no longer has a locked file; 4 there are wheels to fetch, and no pip; 1 anything else,
+said in one sentence.
 """
 
 from __future__ import annotations
 
 import concurrent.futures
+import importlib.util
 import json
 import subprocess
 import sys
@@ -23,7 +25,7 @@ import mirror
 from storepath import fixed_output_path
 from unpack import BOOTSTRAP, extract_busybox
 
-GONE = 3
+GONE, NO_PIP = 3, 4
 BATCH = 14  # Debian packages a download, so that progress can be shown
 
 
@@ -42,6 +44,9 @@ def main(folder: str = "") -> None:
     debs = {name: package for name, package in debs.items() if paths[name] in missing}
     wheels = {name: entry for name, entry in wheels.items() if paths[name] in missing}
     bootstrap = paths[BOOTSTRAP] in missing
+    if wheels and not importlib.util.find_spec("pip"):
+        say("Wheels are fetched by pip, which this Python has not got: it is Debian's package python3-pip.")
+        raise SystemExit(NO_PIP)
     # Both at once: they come from different servers.
     with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor() as pool:
         downloads, tasks = Path(name), []
