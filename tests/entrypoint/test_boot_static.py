@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import gzip
 import json
 import os
 import resource
@@ -217,6 +218,24 @@ def test_a_project_without_static_files(boot, project):
     assert running.messages(stage="collect") == [
         "django.contrib.staticfiles is not installed: no static files to collect."
     ]
+
+
+def test_compressed_files_have_the_contents_of_their_names(boot, project):
+    """Alike files are compressed once; a stylesheet that names others is not alike to its copy with a hash."""
+    project.add_setting(
+        "STORAGES['staticfiles'] = {'BACKEND': 'whitenoise.storage.CompressedManifestStaticFilesStorage'}"
+    )
+    project.write("shop/static/shop/plain.txt", "plain\n" * 100)
+    project.write("shop/static/shop/site.css", "body { background: url(dot.svg) }\n" * 100)
+    boot().serving()
+    found = contents(project.static)
+    compressed = {name.removesuffix(".gz") for name in found if name.endswith(".gz")}
+    paths = json.loads(found["staticfiles.json"])["paths"]
+    for name in ("shop/plain.txt", "shop/site.css"):
+        assert {name, paths[name]} <= compressed
+    assert found["shop/site.css"] != found[paths["shop/site.css"]]
+    for name in compressed:
+        assert gzip.decompress(found[f"{name}.gz"]) == found[name], name
 
 
 def test_plain_storage_too(boot, project):
