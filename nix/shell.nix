@@ -2,8 +2,7 @@
 { pkgs, development }:
 pkgs.mkShell {
   packages = [ development.environment ] ++ development.programs;
-  # Byte code and caches of the tools stay out of the tree's history by .gitignore.
-  DJANGO_SETTINGS_MODULE = "config.settings.local";
+  # DJANGO_SETTINGS_MODULE is not set: manage.py takes the local settings by itself, and the tests their own.
   # Nix makes a folder for temporary files that nobody else may enter, and leaves it behind. Root's PostgreSQL is
   # somebody else.
   shellHook = "unset TMPDIR TEMPDIR TMP TEMP NIX_BUILD_TOP";
