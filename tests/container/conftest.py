@@ -11,22 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.container import images as building
-from tests.container.engine import missing_program
 from tests.container.lab import Database, Images, Lab, Server, remove_all, start_server
+from tests.container.needs import need, unavailable
 
 FAILED = pytest.StashKey[bool]()
-
-
-def unavailable(reason: str) -> None:
-    """Skip on a developer's machine; where CI runs, everything must be there."""
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def need(program: str, package: str) -> None:
-    if reason := missing_program(program, package):
-        unavailable(reason)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -223,11 +223,5 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(re.sub(r"\.(\d{1,6})\d*Z$", r".\1+00:00", text))
 
 
-def missing_program(name: str, package: str) -> str:
-    """Why a test cannot run; "" if it can."""
-    done = subprocess.run(["which", name], capture_output=True)
-    return "" if done.returncode == 0 else f"{name} is not installed: apt-get install {package}"
-
-
 ROOT = Path(__file__).resolve().parents[2]
 ARTEFACTS = Path(__file__).resolve().parent / ".artefacts"

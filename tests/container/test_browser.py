@@ -6,8 +6,8 @@ import struct
 import zlib
 from pathlib import Path
 
-from tests.container.conftest import need
 from tests.container.engine import ARTEFACTS, until
+from tests.container.needs import need
 from tests.container.webdriver import Browser, browser
 
 USER, PASSWORD = "cook", "a-long-password-1"

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.conftest import unavailable
 from tests.container.engine import PATIENCE, ROOT, Container, docker, until
 from tests.container.lab import PRODUCTION, migration, unique
+from tests.container.needs import unavailable
 
 API = {"Host": "api.example.com", "X_Forwarded_Proto": "https"}
 

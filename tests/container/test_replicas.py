@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.conftest import need
 from tests.container.engine import Container, docker, until
 from tests.container.lab import Database, Lab, migration, unique
+from tests.container.needs import need
 
 REPLICAS = 8
 LAST = "0005_test"

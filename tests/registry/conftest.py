@@ -13,27 +13,16 @@ from typing import Any
 
 import pytest
 
-from tests.container.engine import ROOT, missing_program
+from tests.container.engine import ROOT
 from tests.container.images import BUILDING, build, copy_tree, path_of_the_machine
 from tests.container.lab import remove_all
+from tests.container.needs import need, unavailable
 from tests.registry.registry import Registry
 
 NAME = "team/backend"
 PLAIN = "--dest-tls-verify=false"
 # The edit, and what it changes that can be seen from without.
 EDITED, BEFORE, AFTER = "backend/core/health.py", '"no-store"', '"no-store, no-cache"'
-
-
-def unavailable(reason: str) -> None:
-    """Skip on a developer's machine; where CI runs, everything must be there."""
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def need(program: str, package: str) -> None:
-    if reason := missing_program(program, package):
-        unavailable(reason)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.registry.conftest import NAME, PLAIN, need, push
+from tests.container.needs import need
+from tests.registry.conftest import NAME, PLAIN, push
 
 PASSWORD = "for-this-test-only"
 # htpasswd -nbB pusher for-this-test-only
