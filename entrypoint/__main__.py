@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
 import traceback
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from . import log, programs, signals, variables
@@ -77,7 +80,7 @@ def enter_project() -> None:
 def serve() -> None:
     """configure -> wait -> migrate -> collect -> (superuser) -> serve."""
     configuration = run_configure()
-    connection = run_wait(configuration)
+    connection = run_wait(configuration, import_later_stages)
     run_migrate(configuration, connection)
     run_collect(configuration)
     run_superuser(configuration)
@@ -141,12 +144,19 @@ def run_configure() -> Configuration:
         gc.enable()
 
 
-def run_wait(configuration: Configuration) -> Any:
+def run_wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> Any:
     """Stage 2."""
     from .database import wait
 
     log.stage("wait")
-    return wait(configuration)
+    return wait(configuration, meanwhile)
+
+
+def import_later_stages() -> None:
+    """What takes longest to import of what the later stages need. What is missing is left to them to tell."""
+    for name in ("gunicorn.app.base", "gunicorn.arbiter", "gunicorn.glogging", "gunicorn.workers.sync"):
+        with contextlib.suppress(ImportError):
+            import_module(name)
 
 
 def run_migrate(configuration: Configuration, connection: Any) -> None:

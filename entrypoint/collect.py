@@ -210,10 +210,10 @@ def _publish(scratch: Path, root: Path, manifest: str) -> set[str]:
     new, replaced = [], []
     for directory, _, files in os.walk(scratch):
         for file in files:
-            name = os.path.relpath(f"{directory}/{file}", scratch)
-            if not (root / name).exists():
+            name = f"{directory}/{file}".removeprefix(f"{scratch}/")
+            if not os.path.exists(f"{root}/{name}"):
                 new.append(name)
-            elif not filecmp.cmp(scratch / name, root / name, shallow=False):
+            elif not filecmp.cmp(f"{scratch}/{name}", f"{root}/{name}", shallow=False):
                 replaced.append(name)
     replaced.sort(key=lambda name: os.path.basename(name) == manifest)
     new.sort(key=lambda name: os.path.basename(name) == manifest)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from typing import Any
 
 from . import log
@@ -75,8 +76,10 @@ def problems() -> list[str]:
     return found
 
 
-def wait(configuration: Configuration) -> Any:
+def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> Any:
     """Return an open connection of our own, once PostgreSQL takes it; None if the database is another one.
+
+    `meanwhile` is called while pg_isready runs, which leaves the processor to us; at each attempt.
 
     Raises BootError: DATABASE_REFUSED at once, DATABASE_UNAVAILABLE when the time is up.
     """
@@ -90,7 +93,7 @@ def wait(configuration: Configuration) -> Any:
     told, told_at = "", 0.0
     while True:
         began = time.monotonic()
-        reason = _attempt(connection, target, deadline)
+        reason = _attempt(connection, target, deadline, meanwhile)
         if not reason:
             log.info(f"{target} is ready.")
             return connection
@@ -124,10 +127,10 @@ def own_connection() -> Any:
     return type(theirs)(settings_dict, ALIAS)
 
 
-def _attempt(connection: Any, target: str, deadline: float) -> str:
+def _attempt(connection: Any, target: str, deadline: float, meanwhile: Callable[[], None] | None) -> str:
     """Try once; "" when the connection is open, else the reason why it is not (worth another try)."""
     left = deadline - time.monotonic()
-    answered = _pg_isready(connection.get_connection_params(), left)
+    answered = _pg_isready(connection.get_connection_params(), left, meanwhile)
     if not answered:
         return f"no answer within {max(1, min(TRY, round(left)))} s"
     from django.db import OperationalError
@@ -154,7 +157,7 @@ def _attempt(connection: Any, target: str, deadline: float) -> str:
         ) from error
 
 
-def _pg_isready(parameters: dict[str, Any], left: float) -> bool:
+def _pg_isready(parameters: dict[str, Any], left: float, meanwhile: Callable[[], None] | None) -> bool:
     """Whether the server, or the lack of one, answered in time (at most `left` seconds).
 
     What it answered is left to a real connection to tell: pg_isready does not say whether the connection was
@@ -171,24 +174,26 @@ def _pg_isready(parameters: dict[str, Any], left: float) -> bool:
             if name in parameters:
                 command += [option, str(parameters[name])]
     began = time.monotonic()
+    # The pipe's end tells at once that the program has ended; without one, Python looks now and then.
     try:
-        # A host with several addresses gets the seconds for each: the deadline holds for all of them.
-        # The pipe's end tells at once that the program has ended; without one, Python looks now and then.
-        status = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=max(0.1, left),
-        ).returncode
-    except subprocess.TimeoutExpired:
-        return False
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
     except OSError as error:
         raise BootError(
             ExitCode.DATABASE_REFUSED,
             f"The program pg_isready cannot be run: {error.strerror}; put it on PATH.",
         ) from error
-    return status == 0 or time.monotonic() - began < seconds * 0.9
+    with process:
+        if meanwhile:
+            meanwhile()
+        try:
+            # A host with several addresses gets the seconds for each: the deadline holds for all of them.
+            process.communicate(timeout=max(0.1, began + left - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return False
+    return process.returncode == 0 or time.monotonic() - began < seconds * 0.9
 
 
 def _reason(text: str) -> str:

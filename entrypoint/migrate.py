@@ -18,10 +18,8 @@ POLL = 0.25  # seconds
 REMIND = 30.0  # seconds
 
 # A lock is held by a transaction that does nothing for as long as the migrations take.
-_NO_TIMEOUTS = """
-    SELECT set_config(name, '0', true) FROM pg_settings
-    WHERE name IN ('idle_in_transaction_session_timeout', 'statement_timeout', 'transaction_timeout')
-"""
+_NO_TIMEOUTS = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+_NO_TRANSACTION_TIMEOUT = "SET LOCAL transaction_timeout = 0"  # since PostgreSQL 17
 
 
 def migrate(configuration: Configuration, connection: Any) -> None:
@@ -115,6 +113,8 @@ def _lock(connection: Any, limit: int) -> Iterator[None]:
                 told_at = now
             time.sleep(min(POLL, deadline - now))
         cursor.execute(_NO_TIMEOUTS)
+        if connection.pg_version >= 170000:
+            cursor.execute(_NO_TRANSACTION_TIMEOUT)
         yield
         _verify(cursor)
 

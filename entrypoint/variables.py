@@ -9,8 +9,8 @@ import difflib
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .cores import usable_cores
 
@@ -29,8 +29,7 @@ class Kind(StrEnum):
     SECRET = "secret"
 
 
-@dataclass(frozen=True)
-class Variable:
+class Variable(NamedTuple):
     """One row of the table. `default` is as documented; `low` and `high` bound an integer, inclusively."""
 
     name: str
@@ -142,8 +141,7 @@ _MODULE = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _HOST_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
 
 
-@dataclass(frozen=True)
-class Configuration:
+class Configuration(NamedTuple):
     """What the variables say. Times are in seconds; `explicit` names the variables that were set."""
 
     settings_module: str
