@@ -92,11 +92,10 @@ def replicas(lab: Lab, times: int, sizes: list[int]) -> Curve:
     curve = Curve("replicas", "Boot of replicas at once", "replicas, one worker each")
     first = growing(lab, "replicas", WEB_CONCURRENCY="1")
     for size in sizes:
-        sites = [lab.another(first) for _ in range(size)]
         for _ in range(times):
             first.reset()
+            sites = [lab.another(first) for _ in range(size)]
             curve.add("first", size, boot(lab.entrypoint, *sites))
-        for _ in range(times):
             curve.add("nothing changed", size, boot(lab.entrypoint, *sites))
     return curve
 

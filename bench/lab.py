@@ -46,9 +46,11 @@ class Site:
     environment: dict[str, str]
 
     def reset(self) -> None:
-        """As before the first boot: an empty database, an empty static directory."""
-        self.lab.recreate_database(self.name)
-        # Moved away, not deleted: ext4 is slow to make files where some were deleted in the last minutes.
+        """As before the first boot: an empty database, an empty static directory.
+
+        The old ones stay until the end: ext4 is slow to make files where some were deleted in the last minutes.
+        """
+        self.environment["POSTGRES_DB"] = self.lab.new_database()
         static = self.folder / "staticfiles"
         owner = static.stat()
         static.rename(self.lab.folder / f"old-{next(_numbers)}")
@@ -134,28 +136,28 @@ class Lab:
             "POSTGRES_HOST": self.cluster.host,
             "POSTGRES_PORT": str(self.cluster.port),
             "POSTGRES_USER": OWNER,
-            "POSTGRES_DB": name,
+            "POSTGRES_DB": self.new_database(),
             "POSTGRES_PASSWORD": self.cluster.password,
         }
         folder = copy_project(self.project, self.folder / name, self.user)
-        self.recreate_database(name)
         return Site(self, name, folder, environment | variables)
 
     def another(self, site: Site) -> Site:
         """A replica of the site: same folder, same database, another port."""
         return replace(site, environment=site.environment | {"GUNICORN_BIND": f"127.0.0.1:{free_port()}"})
 
-    def recreate_database(self, name: str) -> None:
-        for command in (["dropdb", "--if-exists", "--force", name], ["createdb", name]):
-            connection = ["-h", self.cluster.host, "-p", str(self.cluster.port), "-U", OWNER]
-            result = subprocess.run(
-                [command[0], *connection, *command[1:]],
-                env=os.environ | {"PGPASSWORD": self.cluster.password},
-                capture_output=True,
-                text=True,
-            )
-            if result.returncode != 0:
-                raise BenchError(f"{command[0]} failed: {' '.join(result.stderr.split())}")
+    def new_database(self) -> str:
+        """The name of an empty database."""
+        name = f"bench_{next(_numbers)}"
+        result = subprocess.run(
+            ["createdb", "-h", self.cluster.host, "-p", str(self.cluster.port), "-U", OWNER, name],
+            env=os.environ | {"PGPASSWORD": self.cluster.password},
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0:
+            raise BenchError(f"createdb failed: {' '.join(result.stderr.split())}")
+        return name
 
 
 def boot(command: list[str], *sites: Site) -> float:

@@ -29,7 +29,7 @@ FOR_CLIENTS = set(PROCESSORS[: len(PROCESSORS) // 2]) or FOR_SERVERS
 WARM_UP = 100  # requests, so that every worker has had its first ones
 
 
-def rows(lab: Lab, image: Archive, times: int, requests: int) -> list[Row]:
+def rows(lab: Lab, image: Archive, times: int, turns: int) -> list[Row]:
     result = [
         Row(
             f"throughput-{name}",
@@ -41,41 +41,60 @@ def rows(lab: Lab, image: Archive, times: int, requests: int) -> list[Row]:
         for name, path in PATHS.items()
     ]
     try:
-        with servers(lab, image) as (inside, outside), confined_to(FOR_CLIENTS):
-            for row, path in zip(result, PATHS.values(), strict=True):
-                for port in (inside, outside):
-                    burst(port, path, WARM_UP)
-                for _ in range(times):
-                    # In turns of a tenth of a second or so: a machine's moods last longer.
-                    seconds = interleave(
-                        {
-                            "inside": lambda path=path: burst(inside, path, BURST),
-                            "outside": lambda path=path: burst(outside, path, BURST),
-                        },
-                        requests // BURST,
-                    )
-                    row.ours.append(requests // BURST * BURST / sum(seconds["inside"]))
-                    row.theirs.append(requests // BURST * BURST / sum(seconds["outside"]))
+        require_docker()
+        # To files, both: an engine that takes in a container's output is at work on the same cores.
+        alike = {"GUNICORN_LOG_TO_FILES": "1", "WEB_CONCURRENCY": "2"}
+        sites = lab.site("inside", **alike), lab.site("outside", **alike)
+        with loaded(image) as number:
+            # Each start is a bit faster or slower than another, for as long as it lasts, and the second more often.
+            for order in (1, -1) * times:
+                with servers(lab, sites, number, order) as ports, confined_to(FOR_CLIENTS):
+                    for row, path in zip(result, PATHS.values(), strict=True):
+                        measure(row, path, ports, turns)
     except BenchError as error:
         for row in result:
             row.not_measured = str(error)
     return result
 
 
-@contextlib.contextmanager
-def servers(lab: Lab, archive: Archive) -> Iterator[tuple[int, int]]:
-    """The ports of a server in a container and of one outside, both on the host's network."""
+def measure(row: Row, path: str, ports: tuple[int, int], turns: int) -> None:
+    inside, outside = ports
+    for port in ports:
+        burst(port, path, WARM_UP)
+    # Each turn is a tenth of a second or so: a machine's moods last longer.
+    seconds = interleave(
+        {"inside": lambda: burst(inside, path, BURST), "outside": lambda: burst(outside, path, BURST)}, turns
+    )
+    row.ours += [BURST / each for each in seconds["inside"]]
+    row.theirs += [BURST / each for each in seconds["outside"]]
+
+
+def require_docker() -> None:
     if not shutil.which("docker"):
         raise BenchError("no docker on PATH")
     if subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
         raise BenchError("no Docker engine answers")
-    # To files, both: an engine that takes in a container's output is at work on the same cores.
-    alike = {"GUNICORN_LOG_TO_FILES": "1", "WEB_CONCURRENCY": "2"}
-    inside, outside = lab.site("inside", **alike), lab.site("outside", **alike)
-    with loaded(archive) as image, container(lab, inside, image) as port, contextlib.ExitStack() as stack:
+
+
+@contextlib.contextmanager
+def servers(lab: Lab, sites: tuple[Site, Site], image: str, order: int) -> Iterator[tuple[int, int]]:
+    """The ports of a server in a container and of one outside, both on the host's network.
+
+    With an `order` of -1 the one outside is started first.
+    """
+    inside, outside = sites
+    starts = [container(lab, inside, image), process(lab, outside)]
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(start) for start in starts[::order]]
+        yield ports[::order][0], ports[::order][1]
+
+
+@contextlib.contextmanager
+def process(lab: Lab, site: Site) -> Iterator[int]:
+    with contextlib.ExitStack() as stack:
         with confined_to(FOR_SERVERS):
-            stack.enter_context(outside.running(lab.entrypoint))
-        yield port, outside.port
+            stack.enter_context(site.running(lab.entrypoint))
+        yield site.port
 
 
 @contextlib.contextmanager
@@ -124,6 +143,7 @@ def container(lab: Lab, site: Site, image: str) -> Iterator[int]:
     variables["GUNICORN_BIND"] = f"127.0.0.1:{port}"
     options = [f"--env={name}={value}" for name, value in variables.items()]
     options.append(f"--cpuset-cpus={','.join(map(str, sorted(FOR_SERVERS)))}")
+    options += ["--volume=/app/staticfiles", "--volume=/app/logs"]  # on a file system like that outside
     with site.log.open("wb") as output:
         process = subprocess.Popen(
             ["docker", "run", "--rm", "--network=host", f"--volume={lab.cluster.host}:{lab.cluster.host}"]
