@@ -39,7 +39,7 @@ def main() -> None:
         say("boot and memory")
         rows += boot.rows(lab, 1 if quick else 2 * times)
         say("throughput")
-        rows += throughput.rows(lab, image, max(1, times // 2), turns=1 if quick else 30)
+        rows += throughput.rows(lab, image, max(1, times // 2), turns=1 if quick else 200)
         say("growth")
         curves = growth.curves(lab, max(1, times // 3), largest=10 if quick else 1000)
     say("size")

@@ -20,7 +20,7 @@ from bench.report import Row, interleave
 
 PATHS = {"live": "/api/health/live/", "static": "/static/admin/css/base.css"}
 CLIENTS = 4
-BURST = 100  # requests
+BURST = 16  # requests; some hundredths of a second, for a machine's moods last longer
 # One half of the processors for the servers and one for the clients. Sharing them, a container would get another share
 # than processes beside it, for the kernel divides between groups first: that would be measured, and not the servers.
 PROCESSORS = sorted(os.sched_getaffinity(0))
@@ -61,7 +61,6 @@ def measure(row: Row, path: str, ports: tuple[int, int], turns: int) -> None:
     inside, outside = ports
     for port in ports:
         burst(port, path, WARM_UP)
-    # Each turn is a tenth of a second or so: a machine's moods last longer.
     seconds = interleave(
         {"inside": lambda: burst(inside, path, BURST), "outside": lambda: burst(outside, path, BURST)}, turns
     )
