@@ -14,7 +14,7 @@
         lib.genAttrs (lib.filter (system: nixpkgs.legacyPackages ? ${system}) [
           "x86_64-linux"
           "aarch64-linux"
-        ]) (system: f (import ./nix { inherit self; pkgs = nixpkgs.legacyPackages.${system}; }));
+        ]) (system: f (import ./nix/outputs { inherit self; pkgs = nixpkgs.legacyPackages.${system}; }));
     in
     {
       # The images, and what they are made of.

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from . import log, programs, signals, variables
+from . import capture, log, programs, signals
+from .configuration import Configuration, read
 from .errors import BootError, ExitCode, frames, where
-from .variables import Configuration
 
 USAGE = """\
 Usage: entrypoint [COMMAND]
@@ -51,7 +51,7 @@ def run(command: str, *rest: str) -> None:
         print(USAGE, end="")
         return
     signals.die_at_once()
-    log.start(os.environ)
+    capture.start(os.environ)
     if command not in (*COMMANDS, "manage") and not command.startswith("-"):
         programs.execute([command, *rest])
     enter_project()
@@ -89,7 +89,7 @@ def serve() -> None:
 
 def migrate() -> None:
     """configure -> wait -> migrate; asked for by name, so neither skipped nor forgiven."""
-    from .migrate import migrate as apply
+    from .stages.migrate import migrate as apply
 
     configuration = run_configure()
     connection = run_wait(configuration)
@@ -103,7 +103,7 @@ def check() -> None:
     from django.core.management.base import SystemCheckError
 
     run_configure()
-    lines = log.Lines()
+    lines = capture.Lines()
     log.stage("check")
     try:
         call_command("check", deploy=True, stdout=lines, stderr=lines, no_color=True)
@@ -120,7 +120,7 @@ def healthcheck() -> None:
     from .healthcheck import healthcheck as ask
 
     problems: dict[str, str] = {}
-    configuration = variables.read(os.environ, problems)
+    configuration = read(os.environ, problems)
     for name in ("GUNICORN_BIND", "HEALTHCHECK_PATH"):
         if name in problems:
             raise BootError(ExitCode.CONFIGURATION, problems[name])
@@ -132,7 +132,7 @@ COMMANDS = {"serve": serve, "migrate": migrate, "check": check, "healthcheck": h
 
 def run_configure() -> Configuration:
     """Stage 1."""
-    from .configure import configure
+    from .stages.configure import configure
 
     log.stage("configure")
     # All of Django is imported here, and stays: whoever looks for garbage need not look at it, now or later.
@@ -146,7 +146,7 @@ def run_configure() -> Configuration:
 
 def run_wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> Any:
     """Stage 2."""
-    from .database import wait
+    from .stages.wait import wait
 
     log.stage("wait")
     return wait(configuration, meanwhile)
@@ -163,7 +163,7 @@ def run_migrate(configuration: Configuration, connection: Any) -> None:
     """Stage 3."""
     log.stage("migrate")
     if configuration.run_migrations:
-        from .migrate import migrate as apply
+        from .stages.migrate import migrate as apply
 
         forgiving(configuration, lambda: apply(configuration, connection))
     else:
@@ -176,7 +176,7 @@ def run_collect(configuration: Configuration) -> None:
     """Stage 4."""
     log.stage("collect")
     if configuration.run_collectstatic:
-        from .collect import collect
+        from .stages.collect import collect
 
         forgiving(configuration, lambda: collect(configuration))
     else:
@@ -186,7 +186,7 @@ def run_collect(configuration: Configuration) -> None:
 def run_superuser(configuration: Configuration) -> None:
     """The stage that most deployments do without."""
     if configuration.superuser:
-        from .superuser import ensure_superuser
+        from .stages.superuser import ensure_superuser
 
         log.stage("superuser")
         forgiving(configuration, ensure_superuser)
@@ -194,7 +194,7 @@ def run_superuser(configuration: Configuration) -> None:
 
 def run_serve(configuration: Configuration) -> None:
     """The last stage; does not return."""
-    from .serve import serve as become_gunicorn
+    from .stages.serve import serve as become_gunicorn
 
     log.stage("serve")
     become_gunicorn(configuration)

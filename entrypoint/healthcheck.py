@@ -5,8 +5,8 @@ from __future__ import annotations
 import http.client
 
 from . import log
+from .configuration import Configuration
 from .errors import BootError, ExitCode
-from .variables import Configuration
 
 TIMEOUT = 4.0  # seconds; the image lets a health check take 5
 

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import log, secretfiles, signals, variables
+from . import capture, secretfiles, signals, variables
 from .errors import BootError, ExitCode
 
 
@@ -26,7 +26,7 @@ def execute(command: list[str]) -> None:
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
         os.environ["DJANGO_SETTINGS_MODULE"] = variables.VARIABLES[0].default
     signals.as_inherited()
-    log.finish()
+    capture.finish()
     try:
         os.execvp(command[0], command)
     except FileNotFoundError:

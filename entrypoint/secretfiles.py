@@ -6,7 +6,7 @@ import os
 import stat
 from collections.abc import MutableMapping
 
-from . import log
+from . import redaction
 from .variables import SECRETS
 
 LARGEST = 65536  # bytes; no password is longer, and /dev/zero would be
@@ -28,7 +28,7 @@ def resolve(environ: MutableMapping[str, str], problems: dict[str, str]) -> froz
                 environ[name] = value
                 from_files.add(name)
             del environ[f"{name}_FILE"]
-        log.add_secrets(environ.get(name))
+        redaction.add_secrets(environ.get(name))
     return frozenset(from_files)
 
 

@@ -33,7 +33,7 @@
 }:
 let
   inherit (pkgs) lib;
-  project = import ./project.nix {
+  project = import ./image/project.nix {
     inherit
       pkgs
       src
@@ -43,14 +43,14 @@ let
       ;
     pythonPath = env.PYTHONPATH or "";
   };
-  environment = (import ./python.nix { inherit pkgs; }).environment {
+  environment = (import ./python { inherit pkgs; }).environment {
     inherit (project.metadata) dependencies;
     # The boot sequence drives gunicorn, whoever else asks for it.
     extraPackages = packages: [ packages.gunicorn ] ++ extraPackages packages;
   };
-  entrypoint = import ./entrypoint.nix { inherit pkgs; };
+  entrypoint = import ./image/entrypoint.nix { inherit pkgs; };
 in
-import ./image.nix {
+import ./image {
   inherit
     pkgs
     project

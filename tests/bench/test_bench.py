@@ -36,7 +36,7 @@ CURVES = {"migrations": {"10"}, "files": {"100"}, "replicas": {"1", "4"}}
 def run(tmp_path_factory):
     """One quick run; `nix flake check` says of what."""
     if not os.environ.get("BENCH"):
-        pytest.skip("set BENCH to the program; `nix flake check` does (nix/checks.nix)")
+        pytest.skip("set BENCH to the program; `nix flake check` does (nix/development/checks.nix)")
     folder = tmp_path_factory.mktemp("bench")
     page = folder / "page.md"
     page.write_text("before\n<!-- measured -->\nold\n<!-- /measured -->\nafter\n")

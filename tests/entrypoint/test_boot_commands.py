@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from entrypoint import healthcheck, variables
+from entrypoint import configuration, healthcheck
 from entrypoint.errors import BootError
 from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES, free_port
 
@@ -44,7 +44,7 @@ def test_healthcheck_gives_up_on_a_silent_server(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(BootError, match="timed out") as failure:
-            healthcheck.healthcheck(variables.read({"GUNICORN_BIND": address}, {}))
+            healthcheck.healthcheck(configuration.read({"GUNICORN_BIND": address}, {}))
     assert failure.value.code == 20
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entrypoint import log, secretfiles, variables
+from entrypoint import configuration, log, redaction, secretfiles, variables
 from tests.entrypoint.booting import PASSWORD, SECRET_KEY
 
 
@@ -165,7 +165,7 @@ def test_ordinary_environments_raise_no_false_alarm():
         CSRF_TRUSTED_ORIGINS CORS_ALLOWED_ORIGINS DJANGO_LOG_TO_FILES DJANGO_SECRET_KEY DJANGO_SUPERUSER_NAME
         GUNICORN_CMD_ARGS GUNICORN_WORKERS WEB_PORT KUBERNETES_PORT KUBERNETES_SERVICE_HOST GUNICORN_PORT
         SSL_CERT_FILE EMAIL_HOST_PASSWORD SENTRY_DSN"""
-    assert variables.misspelt(dict.fromkeys(ordinary.split(), "x")) == []
+    assert configuration.misspelt(dict.fromkeys(ordinary.split(), "x")) == []
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ environments = st.builds(
 @given(environments)
 def test_no_environment_breaks_the_parser_or_is_misread(environ):
     problems: dict[str, str] = {}
-    configuration = variables.read(environ, problems)
+    parsed = configuration.read(environ, problems)
     for sentence in problems.values():
         assert "\n" not in sentence
         sentence.encode()  # can be logged
@@ -254,14 +254,14 @@ def test_no_environment_breaks_the_parser_or_is_misread(environ):
             assert str(int(value)) == value.strip()
     if not problems:
         flags = [environ[name] for name in ("RUN_COLLECTSTATIC", "DJANGO_COLLECTSTATIC") if environ.get(name)]
-        assert configuration.run_collectstatic == all(
+        assert parsed.run_collectstatic == all(
             each.strip().lower() in {"1", "true", "yes", "on"} for each in flags
         )
     if "GUNICORN_BIND" not in problems:
-        assert 1 <= configuration.port <= 65535
-        assert configuration.bind == (environ.get("GUNICORN_BIND") or "0.0.0.0:8000")
+        assert 1 <= parsed.port <= 65535
+        assert parsed.bind == (environ.get("GUNICORN_BIND") or "0.0.0.0:8000")
     password = environ.get("DJANGO_SUPERUSER_PASSWORD", "")
-    assert configuration.superuser == bool(environ.get("DJANGO_SUPERUSER_USERNAME") and password)
+    assert parsed.superuser == bool(environ.get("DJANGO_SUPERUSER_USERNAME") and password)
     assert not any("SeCrEt" in sentence for sentence in problems.values())
 
 
@@ -273,7 +273,7 @@ def test_no_secret_file_breaks_the_parser_or_is_echoed(tmp_path_factory, content
     environ = {"SECRET_KEY_FILE": str(path)} | ({"SECRET_KEY": "already"} if also_set else {})
     problems: dict[str, str] = {}
     from_files = secretfiles.resolve(environ, problems)
-    log._hidden.clear()
+    redaction._hidden.clear()
     assert "SECRET_KEY_FILE" not in environ
     if from_files:
         assert environ["SECRET_KEY"].encode() in (content, content[:-1], content[:-2])
@@ -289,14 +289,14 @@ def test_no_secret_file_breaks_the_parser_or_is_echoed(tmp_path_factory, content
 @settings(max_examples=1000, deadline=None)
 @given(
     message=st.text(max_size=40),
-    secret=st.text(st.characters(exclude_characters="*"), min_size=log.SHORTEST_SECRET, max_size=20),
+    secret=st.text(st.characters(exclude_characters="*"), min_size=redaction.SHORTEST_SECRET, max_size=20),
 )
 def test_a_known_secret_never_appears_in_a_record(message, secret):
-    log.add_secrets(secret)
+    redaction.add_secrets(secret)
     try:
         line = log.render("INFO", message + secret + message, value=[secret, {"deep": f"x{secret}"}])
     finally:
-        log._hidden.clear()
+        redaction._hidden.clear()
     assert "\n" not in line
     record = json.loads(line.encode("utf-8", "backslashreplace"))
     assert secret not in record["message"]

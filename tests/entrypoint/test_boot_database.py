@@ -13,9 +13,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from entrypoint import database as database_stage
-from entrypoint import variables
+from entrypoint import configuration
 from entrypoint.errors import BootError
+from entrypoint.stages import wait as wait_stage
 from tests.entrypoint.booting import PASSWORD, free_port
 
 
@@ -35,15 +35,13 @@ def test_thirty_attempts_in_sixty_seconds(monkeypatch):
         attempts.append(clock[0])
         return "Connection refused"
 
-    monkeypatch.setattr(database_stage, "own_connection", lambda: SimpleNamespace(vendor="postgresql"))
-    monkeypatch.setattr(database_stage, "_name", lambda _: "PostgreSQL")
-    monkeypatch.setattr(database_stage, "_attempt", attempt)
-    monkeypatch.setattr(database_stage.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(
-        database_stage.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds)
-    )
+    monkeypatch.setattr(wait_stage.database, "own_connection", lambda: SimpleNamespace(vendor="postgresql"))
+    monkeypatch.setattr(wait_stage.database, "name", lambda _: "PostgreSQL")
+    monkeypatch.setattr(wait_stage, "_attempt", attempt)
+    monkeypatch.setattr(wait_stage.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(wait_stage.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
     with pytest.raises(BootError) as failure:
-        database_stage.wait(variables.read({}, {}))
+        wait_stage.wait(configuration.read({}, {}))
     assert failure.value.code == 11
     assert attempts == [2.0 * number for number in range(30)]
     assert clock[0] <= 60
@@ -244,8 +242,8 @@ def test_signals_end_a_connection_that_hangs(boot):
     ],
 )
 def test_reasons(text, reason, permanent):
-    assert database_stage._reason(text) == reason
-    assert any(re.search(pattern, reason) for pattern, _ in database_stage.PERMANENT) == permanent
+    assert wait_stage._reason(text) == reason
+    assert any(re.search(pattern, reason) for pattern, _ in wait_stage.PERMANENT) == permanent
 
 
 @contextlib.contextmanager

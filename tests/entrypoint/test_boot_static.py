@@ -11,7 +11,8 @@ import resource
 import stat
 from pathlib import Path
 
-from entrypoint.collect import MARKER, SCRATCH
+from entrypoint.stages.collect import SCRATCH
+from entrypoint.static.fingerprint import MARKER
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import log
+from entrypoint import capture, log
 from entrypoint.cores import usable_cores
 from entrypoint.errors import describe
 
@@ -72,7 +72,7 @@ def test_a_record_can_hold_anything():
 
 def test_a_record_with_wrong_arguments_is_kept():
     record = logging.LogRecord("x", logging.INFO, "", 0, "%d apples", ("no",), None)
-    assert "%d apples" in json.loads(log.Formatter().format(record))["message"]
+    assert "%d apples" in json.loads(capture.Formatter().format(record))["message"]
 
 
 def test_records_are_written_in_spite_of_a_closed_pipe(tmp_path):

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from entrypoint import __main__ as program
-from entrypoint import database, healthcheck, log, variables
+from entrypoint import configuration, healthcheck, redaction, variables
 from entrypoint.errors import ExitCode
+from entrypoint.stages import wait
 from entrypoint.variables import Kind
 from tests.entrypoint.booting import ROOT
 
@@ -57,7 +58,7 @@ def test_every_exit_code():
 
 def test_every_exit_code_can_happen():
     """A code that nothing uses is not a promise that can be kept."""
-    code = "".join(path.read_text() for path in (ROOT / "entrypoint").glob("*.py") if path.stem != "errors")
+    code = "".join(path.read_text() for path in (ROOT / "entrypoint").rglob("*.py") if path.stem != "errors")
     # Named by the signal that arrived: ExitCode[number.name].
     by_name = {"SIGINT", "SIGTERM"}
     assert {each.name for each in ExitCode} - by_name == set(re.findall(r"ExitCode\.([A-Z_]+)", code))
@@ -86,7 +87,7 @@ def test_every_variable_of_the_backends_settings():
 
 def test_no_variable_is_read_behind_the_tables_back():
     """Whatever the entrypoint reads by name is in the table, or is gunicorn's own."""
-    code = "".join(path.read_text() for path in (ROOT / "entrypoint").glob("*.py"))
+    code = "".join(path.read_text() for path in (ROOT / "entrypoint").rglob("*.py"))
     read = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", code))
     of_gunicorn = {"LISTEN_FDS", "GUNICORN_FD", "REQUEST_METHOD", "PATH_INFO", "REMOTE_ADDR"}
     assert read - of_gunicorn <= {each.name for each in variables.VARIABLES}
@@ -94,18 +95,18 @@ def test_no_variable_is_read_behind_the_tables_back():
 
 def test_numbers_in_the_text():
     text = " ".join(PAGE.split())
-    assert f"Attempts are {database.PAUSE:.0f} s apart" in text
+    assert f"Attempts are {wait.PAUSE:.0f} s apart" in text
     assert f"on `GUNICORN_BIND`, within {healthcheck.TIMEOUT:.0f} s" in text
-    assert f"values of at least {log.SHORTEST_SECRET} characters" in text
+    assert f"values of at least {redaction.SHORTEST_SECRET} characters" in text
 
 
 def test_defaults_of_the_server():
     problems: dict[str, str] = {}
-    configuration = variables.read({}, problems)
+    parsed = configuration.read({}, problems)
     assert not problems
-    assert configuration.bind == "0.0.0.0:8000"
-    assert (configuration.timeout, configuration.graceful_timeout) == (140, 8)
-    assert configuration.workers % 2 == 1
+    assert parsed.bind == "0.0.0.0:8000"
+    assert (parsed.timeout, parsed.graceful_timeout) == (140, 8)
+    assert parsed.workers % 2 == 1
 
 
 def test_forgiven_failures_are_those_of_the_page():

@@ -69,7 +69,7 @@ def holds_store_paths(layer: list[tarfile.TarInfo]) -> bool:
 def given(variable: str) -> Path:
     """A path from the environment; `nix flake check` sets it, and so can a person."""
     if not os.environ.get(variable):
-        pytest.skip(f"set {variable}; `nix flake check` does (nix/checks.nix)")
+        pytest.skip(f"set {variable}; `nix flake check` does (nix/development/checks.nix)")
     return Path(os.environ[variable])
 
 

@@ -1,7 +1,7 @@
-# What nix/requirement.nix reads and judges. The value is a list of those that it gets wrong.
+# What nix/python/requirement.nix reads and judges. The value is a list of those that it gets wrong.
 { lib }:
 let
-  read = import ../../nix/requirement.nix {
+  read = import ../../nix/python/requirement.nix {
     inherit lib;
     pythonVersion = "3.13";
   };

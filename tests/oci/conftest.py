@@ -15,7 +15,7 @@ import pytest
 def given(variable: str) -> Path:
     """A path from the environment; `nix flake check` sets it, and so can a person."""
     if not os.environ.get(variable):
-        pytest.skip(f"set {variable}; `nix flake check` does (nix/checks.nix)")
+        pytest.skip(f"set {variable}; `nix flake check` does (nix/development/checks.nix)")
     return Path(os.environ[variable])
 
 

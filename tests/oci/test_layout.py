@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-OCI = Path(__file__).parents[2] / "nix/oci.py"
+OCI = Path(__file__).parents[2] / "nix/image/oci.py"
 
 
 def sha256(content: bytes) -> str:

@@ -14,7 +14,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 from hypothesis import assume, given, strategies
 from packageurl import PackageURL
 
-GENERATOR = Path(__file__).parents[2] / "nix/sbom"
+GENERATOR = Path(__file__).parents[2] / "nix/image/sbom"
 OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 13 (trixie)"\nVERSION_ID="13"\nID=debian\n'
 
 

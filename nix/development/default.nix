@@ -1,13 +1,13 @@
 # What a developer has and the tests run with.
 {
   pkgs,
-  # The project, as in mk-django-image.nix.
+  # The project, as in ../mk-django-image.nix.
   src,
 }:
 {
   # The project's environment and the tests' packages.
-  environment = (import ./python.nix { inherit pkgs; }).environment {
-    inherit ((import ./project.nix { inherit pkgs src; }).metadata) dependencies;
+  environment = (import ../python { inherit pkgs; }).environment {
+    inherit ((import ../image/project.nix { inherit pkgs src; }).metadata) dependencies;
     extraPackages = packages: [
       packages.cyclonedx-python-lib
       packages.hypothesis

@@ -1,7 +1,7 @@
 # `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own; and the other programs.
 { pkgs, image }:
 let
-  bench = import ./bench.nix { inherit pkgs image; };
+  bench = import ../development/bench.nix { inherit pkgs image; };
 in
 {
   default = {

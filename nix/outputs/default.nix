@@ -1,16 +1,16 @@
 # This repository's outputs for one system, from one package set.
 { self, pkgs }:
 let
-  image = import ./mk-django-image.nix {
+  image = import ../mk-django-image.nix {
     inherit pkgs;
-    src = ../backend;
+    src = ../../backend;
     revision = self.rev or self.dirtyRev or "dirty";
   };
   postgresImage = import ./postgres-image.nix { inherit pkgs; };
   proxyImage = import ./proxy-image.nix { inherit pkgs; };
-  development = import ./development.nix {
+  development = import ../development {
     inherit pkgs;
-    src = ../backend;
+    src = ../../backend;
   };
 in
 {
@@ -27,8 +27,8 @@ in
     inherit (image) project environment entrypoint;
   };
   apps = import ./apps.nix { inherit pkgs image; };
-  devShells.default = import ./shell.nix { inherit pkgs development; };
-  checks = import ./checks.nix {
+  devShells.default = import ../development/shell.nix { inherit pkgs development; };
+  checks = import ../development/checks.nix {
     inherit
       pkgs
       self

@@ -9,29 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import filecmp
 import functools
-import hashlib
 import io
 import json
 import os
 import shutil
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from . import log
-from .errors import BootError, ExitCode, describe
-from .variables import Configuration
+from .. import capture, log
+from ..configuration import Configuration
+from ..errors import BootError, ExitCode, describe
+from ..static.fingerprint import MARKER, unchanged
+from ..static.fingerprint import fingerprint as fingerprint_of
+from ..static.lock import locked
+from ..static.publish import make_directory, publish, write
 
 SCRATCH = ".collecting"
-MARKER = ".collected.json"
-LOCK_LIMIT = 120.0  # seconds to wait for other replicas that collect into the same directory
-POLL = 0.05  # seconds
-
-# Settings that can change what collectstatic makes, by the beginnings of their names.
-_SETTINGS = ("STATIC", "WHITENOISE_", "COMPRESS", "FILE_UPLOAD_", "INSTALLED_APPS")
 
 
 def problems() -> list[str]:
@@ -64,7 +58,7 @@ def collect(configuration: Configuration) -> None:
     try:
         with contextlib.ExitStack() as stack:
             if root:
-                _make_directory(root)
+                make_directory(root)
                 stack.enter_context(locked(root, fcntl.LOCK_EX))
             _collect(configuration, root)
     except BootError:
@@ -77,45 +71,13 @@ def collect(configuration: Configuration) -> None:
         ) from error
 
 
-@contextlib.contextmanager
-def locked(directory: Path, mode: int) -> Iterator[None]:
-    """Hold a lock (fcntl.LOCK_EX to write, LOCK_SH to read) on the static directory against other replicas.
-
-    Raises BootError (COLLECTSTATIC) if they keep it too long. A file system without locks goes unlocked.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        deadline = time.monotonic() + LOCK_LIMIT
-        told = False
-        while True:
-            try:
-                fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise BootError(
-                        ExitCode.COLLECTSTATIC,
-                        f"Another process has been working in {directory} for more than {LOCK_LIMIT:.0f} s:"
-                        " see what other replicas do there.",
-                    ) from None
-                if not told:
-                    log.info(f"Another process is working in {directory}; waiting for it.")
-                    told = True
-                time.sleep(POLL)
-            except OSError:
-                break
-        yield
-    finally:
-        os.close(descriptor)
-
-
 def _collect(configuration: Configuration, root: Path | None) -> None:
     scratch = root / SCRATCH if root else None
     if root and scratch:
         # Left behind by a boot that was killed: whoever holds the lock is alone here.
         shutil.rmtree(scratch, ignore_errors=True)
-        fingerprint = _fingerprint(configuration.fingerprint)
-        total = _unchanged(root, fingerprint)
+        fingerprint = fingerprint_of(configuration.fingerprint)
+        total = unchanged(root, fingerprint)
         if total is not None:
             _report(root, 0, total)
             return
@@ -125,14 +87,14 @@ def _collect(configuration: Configuration, root: Path | None) -> None:
             try:
                 collected = _run(storage)
                 (root / MARKER).unlink(missing_ok=True)
-                copied = _publish(scratch, root, getattr(storage, "manifest_name", ""))
+                copied = publish(scratch, root, getattr(storage, "manifest_name", ""))
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
             hashed = getattr(storage, "hashed_files", {})
             changed = sum(name in copied or hashed.get(name) in copied for name in collected)
             if fingerprint:
                 marker = {"fingerprint": fingerprint, "files": len(collected)}
-                _write(root / MARKER, json.dumps(marker).encode())
+                write(root / MARKER, json.dumps(marker).encode())
             _reload_manifest()
             _report(root, changed, len(collected) - changed)
             return
@@ -147,7 +109,7 @@ def _run(storage: Any) -> list[str]:
     command = load_command_class(app, "collectstatic") if isinstance(app, str) else app
     if storage is not None:
         command.storage = storage
-    output, errors = io.StringIO(), log.Lines(level="WARNING")
+    output, errors = io.StringIO(), capture.Lines(level="WARNING")
     summary = ""
     try:
         summary = (
@@ -200,71 +162,6 @@ def _compress_once(storage: Any) -> None:
         return compressor
 
     storage.create_compressor = create_with_memory
-
-
-def _publish(scratch: Path, root: Path, manifest: str) -> set[str]:
-    """Move what differs into place; return the names of those files.
-
-    New names go first and the manifest last, so that whoever reads finds all that it mentions.
-    """
-    new, replaced = [], []
-    for directory, _, files in os.walk(scratch):
-        for file in files:
-            name = f"{directory}/{file}".removeprefix(f"{scratch}/")
-            if not os.path.exists(f"{root}/{name}"):
-                new.append(name)
-            elif not filecmp.cmp(f"{scratch}/{name}", f"{root}/{name}", shallow=False):
-                replaced.append(name)
-    replaced.sort(key=lambda name: os.path.basename(name) == manifest)
-    new.sort(key=lambda name: os.path.basename(name) == manifest)
-    for folder in sorted({os.path.dirname(name) for name in new}):
-        _make_directory(root / folder)
-    for name in new + replaced:
-        os.chmod(f"{scratch}/{name}", 0o644)
-        os.replace(f"{scratch}/{name}", f"{root}/{name}")
-    return {*new, *replaced}
-
-
-def _make_directory(path: Path) -> None:
-    if not path.is_dir():
-        _make_directory(path.parent)
-        path.mkdir(exist_ok=True)
-        path.chmod(0o755)  # whatever the umask is
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace the file whole."""
-    temporary = path.with_name(f"{path.name}.new")
-    temporary.write_bytes(data)
-    temporary.chmod(0o644)
-    temporary.replace(path)
-
-
-def _fingerprint(of_the_build: str) -> str:
-    """Changes whenever the result of collectstatic can have changed; "" if the build gave none.
-
-    No secret goes into it, for the file that keeps it lies in a public directory.
-    """
-    if not of_the_build:
-        return ""
-    import django
-    from django.conf import settings
-
-    values = {name: repr(getattr(settings, name)) for name in dir(settings) if name.startswith(_SETTINGS)}
-    values["STORAGES"] = repr(settings.STORAGES.get("staticfiles"))
-    parts = [of_the_build, django.__version__, sorted(values.items())]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _unchanged(root: Path, fingerprint: str) -> int | None:
-    """How many files are in place, if the marker says that they are this very build's; else None."""
-    if not fingerprint:
-        return None
-    try:
-        marker = json.loads((root / MARKER).read_bytes())
-        return int(marker["files"]) if marker["fingerprint"] == fingerprint else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _reload_manifest() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from . import log
-from .errors import BootError, ExitCode, describe
+from .. import capture, log
+from ..errors import BootError, ExitCode, describe
 
 
 def ensure_superuser() -> None:
@@ -14,7 +14,7 @@ def ensure_superuser() -> None:
     from django.core.management import call_command, get_commands
     from django.db import IntegrityError, connections
 
-    lines = log.Lines()
+    lines = capture.Lines()
     try:
         if "ensure_superuser" in get_commands():
             try:
@@ -33,7 +33,7 @@ def ensure_superuser() -> None:
         connections.close_all()
 
 
-def _create(lines: log.Lines) -> None:
+def _create(lines: capture.Lines) -> None:
     from django.contrib.auth import get_user_model
     from django.core.management import call_command
     from django.core.management.base import CommandError

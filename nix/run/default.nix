@@ -23,5 +23,5 @@ pkgs.writeShellScriptBin "run" ''
       pkgs.busybox
     ]
   }
-  exec python3 ${./run} --project ${project.package} --entrypoint ${entrypoint}/bin/entrypoint "$@"
+  exec python3 ${./.} --project ${project.package} --entrypoint ${entrypoint}/bin/entrypoint "$@"
 ''

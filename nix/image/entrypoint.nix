@@ -2,7 +2,7 @@
 { pkgs }:
 let
   source = pkgs.lib.cleanSourceWith {
-    src = ../entrypoint;
+    src = ../../entrypoint;
     name = "source";
     filter = path: _: baseNameOf path != "__pycache__";
   };

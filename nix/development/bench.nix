@@ -3,8 +3,8 @@
 let
   modules = pkgs.runCommand "benchmark" { } ''
     mkdir $out
-    cp -r ${../bench} $out/bench
-    cp ${./run}/*.py $out/
+    cp -r ${../../bench} $out/bench
+    cp ${../run}/*.py $out/
   '';
   # What the image starts, and with which variables. Unlike the image's archive it keeps these store paths alive.
   configuration = pkgs.writeText "image-configuration.json" (builtins.toJSON image.config);

@@ -52,7 +52,7 @@ let
 
   # A project in whose folder everything lies that has no place in an image.
   untidy =
-    (import ./project.nix {
+    (import ../image/project.nix {
       inherit pkgs;
       src = pkgs.runCommand "untidy-project" { } ''
         mkdir -p $out && cd $out
@@ -66,19 +66,19 @@ let
     }).package;
 
   # The project that `nix flake init -t` gives.
-  template = import ./mk-django-image.nix {
+  template = import ../mk-django-image.nix {
     inherit pkgs;
-    src = ../templates/default;
+    src = ../../templates/default;
     settingsModule = "mysite.settings";
   };
 
   # Evaluation tests itself: a case that is wrong is named by the failing build.
-  wrong = import ../tests/nix/requirement.nix { inherit lib; };
+  wrong = import ../../tests/nix/requirement.nix { inherit lib; };
 
   # The labels of an image whose project says everything that labels can.
   labels = pkgs.writeText "labels.json" (
     builtins.toJSON (
-      import ./labels.nix {
+      import ../image/labels.nix {
         inherit lib;
         name = "shop";
         revision = null;
@@ -105,7 +105,7 @@ in
   sbom = check "sbom" "IMAGE=${image} SBOM=${image.sbom} LABELS=${labels} ${pytest "tests/sbom"}";
   oci = check "oci" "IMAGE=${image} OCI=${image.oci} PUSH=${image.push}/bin/push ${pytest "tests/oci"}";
   requirement = check "requirement" (
-    lib.throwIfNot (wrong == [ ]) "nix/requirement.nix is wrong about ${builtins.toJSON wrong}" "echo all right"
+    lib.throwIfNot (wrong == [ ]) "nix/python/requirement.nix is wrong about ${builtins.toJSON wrong}" "echo all right"
   );
   template = check "template" "RUN=${template.run}/bin/run PROJECT=${template.project} PYTHON=${template.environment}/bin/python3 ${pytest "tests/template"}";
 }

@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from . import database, log
-from .errors import BootError, ExitCode, Interrupted, describe
-from .signals import Deferred
-from .variables import Configuration
+from .. import capture, database, log
+from ..configuration import Configuration
+from ..errors import BootError, ExitCode, Interrupted, describe
+from ..signals import Deferred
 
 # Any number will do, as long as every replica uses the same one; this one spells "migrate".
 LOCK = int.from_bytes(b"migrate")
@@ -70,7 +70,7 @@ def _check() -> None:
     from django.core.management import call_command
     from django.core.management.base import SystemCheckError
 
-    lines = log.Lines()
+    lines = capture.Lines()
     try:
         call_command("check", databases=[database.ALIAS], stdout=lines, stderr=lines, no_color=True)
     except SystemCheckError as error:
@@ -147,7 +147,7 @@ def _apply() -> None:
     command = load_command_class(app, "migrate") if isinstance(app, str) else app
     progress = _Progress()
     command.migration_progress_callback = progress
-    lines = log.Lines()
+    lines = capture.Lines()
     failure: BootError | None = None
     try:
         call_command(command, interactive=False, verbosity=1, stdout=lines, stderr=lines, no_color=True)

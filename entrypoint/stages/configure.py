@@ -12,9 +12,9 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
-from . import log, secretfiles, variables
-from .errors import BootError, ExitCode, describe
-from .variables import Configuration
+from .. import log, redaction, secretfiles, variables
+from ..configuration import Configuration, misspelt, read
+from ..errors import BootError, ExitCode, describe
 
 # Values of variables with such names never appear in a log, whoever's they are.
 _SECRET_NAME = re.compile(
@@ -30,7 +30,7 @@ def configure() -> Configuration:
     problems: dict[str, str] = {}
     from_files = secretfiles.resolve(os.environ, problems)
     hide_secrets(os.environ)
-    configuration = variables.read(os.environ, problems)
+    configuration = read(os.environ, problems)
     export(configuration)
     found = list(problems.values()) + _project_problems(configuration)
     found += [
@@ -58,7 +58,7 @@ def hide_secrets(environ: Mapping[str, str]) -> None:
     for name, value in environ.items():
         # Short values of such variables are mostly switches: USE_TOKEN=true.
         if _SECRET_NAME.search(name.upper()) and len(value) >= 8:
-            log.add_secrets(value)
+            redaction.add_secrets(value)
 
 
 def _in_one_message(problems: list[str]) -> str:
@@ -115,7 +115,8 @@ def _django_problems(configuration: Configuration, skip: bool) -> list[str]:
         return [
             f"The apps or the logging of {configuration.settings_module} cannot be loaded: {describe(error)}."
         ]
-    from . import collect, database
+    from .. import database
+    from . import collect
 
     found = database.problems()
     if configuration.run_collectstatic:
@@ -150,13 +151,13 @@ def _siblings(parent: str) -> list[str]:
 
 def _hide_settings(settings: Any) -> None:
     """Load the settings; their secrets stay out of the log even if they did not come from the environment."""
-    log.add_secrets(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    redaction.add_secrets(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     for database in settings.DATABASES.values():
-        log.add_secrets(database.get("PASSWORD"))
+        redaction.add_secrets(database.get("PASSWORD"))
 
 
 def _warn_of_misspellings(environ: Mapping[str, str]) -> None:
-    for name, meant in variables.misspelt(environ):
+    for name, meant in misspelt(environ):
         log.warning(f"The variable {name} is set, which the entrypoint does not read: did you mean {meant}?")
 
 

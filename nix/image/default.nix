@@ -4,11 +4,11 @@
   pkgs,
   # The project, from project.nix.
   project,
-  # Its Python environment, from python.nix.
+  # Its Python environment, from ../python.
   environment,
   # The boot sequence, from entrypoint.nix.
   entrypoint,
-  # The others are mk-django-image.nix's.
+  # The others are ../mk-django-image.nix's.
   name,
   tag,
   settingsModule,
@@ -149,7 +149,7 @@ pkgs.dockerTools.buildLayeredImage arguments
   inherit stream oci;
   push = import ./push.nix { inherit pkgs oci; };
   # The same project, run without a container.
-  run = import ./run.nix {
+  run = import ../run {
     inherit
       pkgs
       project

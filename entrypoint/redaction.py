@@ -1,0 +1,26 @@
+"""What must not appear in a log, and how it is struck out."""
+
+from __future__ import annotations
+
+import urllib.parse
+
+SHORTEST_SECRET = 4  # shorter values cannot be told from ordinary text
+_hidden: list[str] = []
+
+
+def add_secrets(*values: object) -> None:
+    """From now on these values are struck out of every record, in the forms that error texts show them in."""
+    for value in values:
+        if not isinstance(value, str):
+            continue
+        for part in (value, *value.splitlines()):
+            forms = (part, repr(part)[1:-1], urllib.parse.quote(part, safe="", errors="replace"))
+            _hidden.extend(form for form in forms if len(form) >= SHORTEST_SECRET and form not in _hidden)
+    _hidden.sort(key=len, reverse=True)  # a secret that contains another goes first
+
+
+def hide(text: str) -> str:
+    """The text without the secrets that are known so far."""
+    for secret in _hidden:
+        text = text.replace(secret, "***")
+    return text

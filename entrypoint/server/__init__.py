@@ -1,0 +1,1 @@
+"""gunicorn, as the boot sequence sets it up."""

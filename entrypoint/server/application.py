@@ -1,0 +1,136 @@
+"""What gunicorn serves, and with which settings."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import runpy
+from pathlib import Path
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.util import import_app
+
+from .. import capture
+from ..configuration import Configuration
+from ..errors import BootError, ExitCode, describe
+from ..static.lock import locked
+from .logger import GunicornLogger
+
+CONFIG_FILES = ("gunicorn_config.py", "gunicorn.conf.py")
+LOGS = "logs"
+# Set in the environment, these win over the project's configuration file.
+_SETTINGS_OF = {
+    "GUNICORN_BIND": "bind",
+    "WEB_CONCURRENCY": "workers",
+    "GUNICORN_TIMEOUT": "timeout",
+    "GUNICORN_GRACEFUL_TIMEOUT": "graceful_timeout",
+}
+
+
+class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """The configuration, in gunicorn's terms: the contract's defaults, then the project's file over them."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        super().__init__()
+
+    def do_load_config(self) -> None:
+        """Called by gunicorn, at start and at SIGHUP. Raises BootError (SERVER)."""
+        self.load_default_config()
+        self.load_config()
+        if not hasattr(self.cfg, "validate"):  # older ones have none
+            return
+        try:
+            self.cfg.validate()
+        except Exception as error:
+            raise BootError(
+                ExitCode.SERVER, f"gunicorn's configuration is wrong: {describe(error)}."
+            ) from error
+
+    def load_config(self) -> None:
+        """Fill `self.cfg`; called by gunicorn."""
+        file = next((name for name in CONFIG_FILES if os.path.exists(name)), "")
+        self._set(self._defaults(), "the entrypoint")
+        if file:
+            self._set(self._settings_in(file), file)
+        values = self._defaults()
+        explicit = self._configuration.explicit
+        self._set(
+            {_SETTINGS_OF[name]: values[_SETTINGS_OF[name]] for name in _SETTINGS_OF.keys() & explicit}, ""
+        )
+
+    def load(self) -> Any:
+        """Import the application; called by gunicorn."""
+        application = import_app(self._configuration.wsgi_application)
+        # The project's LOGGING is applied again by get_wsgi_application(), and may disable these.
+        for name in ("gunicorn.error", "gunicorn.access"):
+            capture.enable(name)
+        return application
+
+    def load_now(self) -> None:
+        """Import the application and its URLs, before there are workers. Raises BootError (APPLICATION)."""
+        from django.conf import settings
+        from django.urls import get_resolver
+
+        root = settings.STATIC_ROOT
+        try:
+            with contextlib.ExitStack() as stack:
+                if root and os.path.isdir(root):
+                    # Middleware lists the static directory; another replica may be publishing into it.
+                    stack.enter_context(locked(Path(root), fcntl.LOCK_SH))
+                self.wsgi()
+                if getattr(settings, "ROOT_URLCONF", None):
+                    get_resolver().url_patterns  # noqa: B018 -- workers share what this imports
+        except BootError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise BootError(
+                ExitCode.APPLICATION,
+                f"The application {self._configuration.wsgi_application} cannot be imported:"
+                f" {describe(error)}.",
+                cause=error,
+            ) from error
+
+    def _defaults(self) -> dict[str, Any]:
+        configuration = self._configuration
+        to_files = configuration.log_to_files
+        values: dict[str, Any] = {
+            "bind": configuration.bind,
+            "workers": configuration.workers,
+            "timeout": configuration.timeout,
+            "graceful_timeout": configuration.graceful_timeout,
+            "preload_app": True,
+            "accesslog": os.path.join(LOGS, "gunicorn_access.log") if to_files else "-",
+            "errorlog": os.path.join(LOGS, "gunicorn_error.log") if to_files else "-",
+            "logger_class": GunicornLogger,
+            "default_proc_name": configuration.wsgi_application,
+            # It would want a home directory, which a container has none of.
+            "control_socket_disable": True,
+        }
+        # Workers show that they are alive in a file; memory does not stall, and /tmp may be read-only.
+        if os.access("/dev/shm", os.W_OK):
+            values["worker_tmp_dir"] = "/dev/shm"
+        return values
+
+    def _settings_in(self, file: str) -> dict[str, Any]:
+        try:
+            return runpy.run_path(file, run_name="__config__")
+        except (Exception, SystemExit) as error:
+            raise BootError(
+                ExitCode.SERVER,
+                f"gunicorn's configuration {file} cannot be read: {describe(error)}.",
+                cause=error,
+            ) from error
+
+    def _set(self, values: dict[str, Any], origin: str) -> None:
+        for name, value in values.items():
+            if name not in self.cfg.settings:  # the file's own helpers, or a setting of another gunicorn
+                continue
+            try:
+                self.cfg.set(name, value)
+            except Exception as error:
+                raise BootError(
+                    ExitCode.SERVER, f"gunicorn's configuration {origin} has a bad {name}: {describe(error)}."
+                ) from error

@@ -1,0 +1,91 @@
+"""The last stage, serve: this very process becomes gunicorn's master, with the application loaded."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+from typing import Any
+
+from .. import capture, log
+from ..configuration import Configuration
+from ..errors import BootError, ExitCode, describe
+from ..server.application import Application
+from ..server.master import Master, TCP6Listener, TCPListener, UnixListener
+
+
+def serve(configuration: Configuration) -> None:
+    """Serve until told to stop; ends by SystemExit, as gunicorn does.
+
+    Raises BootError: SERVER for an address or a configuration that cannot be used, APPLICATION when the
+    application cannot be imported.
+    """
+    application = Application(configuration)
+    if application.cfg.preload_app:
+        application.load_now()
+    cfg = application.cfg
+    log.info(f"Serving {configuration.wsgi_application} on {_shown(cfg.address)}, workers: {cfg.workers}.")
+    _leave_nothing_behind()
+    master = os.getpid()
+    try:
+        arbiter = Master(application)
+        # gunicorn would try five times, in vain and at length. Inherited sockets are left to it.
+        if not (os.environ.get("LISTEN_FDS") or os.environ.get("GUNICORN_FD") or application.cfg.reuse_port):
+            arbiter.LISTENERS = _listen(application, arbiter.log)
+        log.stage("")
+        arbiter.run()
+    except SystemExit as end:
+        # Workers end here, too: only the master's reason is the boot's.
+        if os.getpid() == master and end.code in (Master.WORKER_BOOT_ERROR, Master.APP_LOAD_ERROR):
+            raise BootError(
+                ExitCode.APPLICATION,
+                "No worker could start: see the errors above, and correct the application.",
+            ) from end
+        raise
+    except BootError:
+        raise
+    except Exception as error:
+        raise BootError(ExitCode.SERVER, f"gunicorn cannot start: {describe(error)}.", cause=error) from error
+
+
+def _leave_nothing_behind() -> None:
+    """What workers must not inherit: connections, threads, garbage."""
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()
+    threads = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if threads:
+        log.warning(
+            f"Importing the application started threads, which workers will not have: {', '.join(threads)}."
+            " Start them in gunicorn's post_fork, or set preload_app = False in gunicorn_config.py."
+        )
+    capture.finish()
+    gc.collect()
+    gc.freeze()  # the workers' collections leave these objects' memory shared
+
+
+def _shown(addresses: list[Any]) -> str:
+    return ", ".join(":".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in addresses)
+
+
+def _listen(application: Application, logger: Any) -> list[Any]:
+    listeners = []
+    for address in application.cfg.address:
+        try:
+            if isinstance(address, tuple):
+                kind = TCP6Listener if ":" in address[0] else TCPListener
+            else:
+                kind = UnixListener
+            listeners.append(kind(address, application.cfg, logger))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, (OSError, socket.gaierror)) else str(error)
+            raise BootError(
+                ExitCode.SERVER,
+                f"The address {_shown([address])} cannot be served: {reason}; free it, or choose another one"
+                " (GUNICORN_BIND).",
+            ) from error
+    return listeners
