@@ -22,35 +22,78 @@ let
   # "Names and normalization" of the packaging guide; it is also the attribute in the package sets.
   normalize = string: lib.concatMapStringsSep "-" lib.toLower (split "[-_.]+" string);
 
-  # As far as releases go: 1.2, 1.2.0 and 1.2+local are the same version.
-  release =
-    version:
-    let
-      shorter = builtins.match "(.+)(\\.0|\\+.*)" version;
-    in
-    if shorter == null then version else release (lib.head shorter);
-  compare = left: right: builtins.compareVersions (release left) (release right);
-  startsWith = prefix: version: version == prefix || lib.hasPrefix "${prefix}." version;
-  upToLast = version: lib.head (builtins.match "(.*)\\.[^.]*" version);
-  holds =
-    version: clause:
+  readVersion = import ./version.nix { inherit lib; };
+
+  # Operator and version of `>=1.2`, or of `==1.2.*`.
+  readClause =
+    clause:
     let
       found = builtins.match "(===|==|~=|!=|<=|>=|<|>)[[:space:]]*([^[:space:]]+)" clause;
       wanted = builtins.elemAt found 1;
-      family = builtins.match "(.*)\\.\\*" wanted;
-      order = compare version wanted;
-      same = if family == null then order == 0 else startsWith (lib.head family) version;
+      family = if builtins.elem (lib.head found) [ "==" "!=" ] then builtins.match "(.*)\\.\\*" wanted else null;
+      version = readVersion (if family == null then wanted else lib.head family);
     in
-    lib.throwIf (found == null) "pyproject.toml asks for \"${text}\", and \"${clause}\" is no version." {
-      "==" = same;
-      "===" = version == wanted;
-      "!=" = !same;
-      "<" = order < 0;
-      "<=" = order <= 0;
-      ">" = order > 0;
-      ">=" = order >= 0;
-      "~=" = order >= 0 && startsWith (upToLast wanted) version;
-    }.${lib.head found};
+    lib.throwIf
+      (found == null || (version == null && lib.head found != "==="))
+      "pyproject.toml asks for \"${text}\", and \"${clause}\" is no version."
+      {
+        operator = lib.head found;
+        inherit wanted version;
+        isFamily = family != null;
+      };
+
+  # Whether a version begins with these numbers; those that it does not have are 0.
+  startsWith =
+    numbers: version:
+    numbers
+    == builtins.genList (
+      index: if index < builtins.length version.release then builtins.elemAt version.release index else 0
+    ) (builtins.length numbers);
+  allButLast = list: builtins.genList (builtins.elemAt list) (builtins.length list - 1);
+
+  # Whether a version satisfies one clause (PEP 440, "Version specifiers").
+  holds =
+    versionText: clauseText:
+    let
+      clause = readClause clauseText;
+      version = readVersion versionText;
+      wanted = clause.version;
+      postReleaseOfWanted =
+        version.isPost && !wanted.isPost && !wanted.isDev && version.original == wanted.original;
+      inFamily = numbers: version.epoch == wanted.epoch && startsWith numbers version;
+      same =
+        if clause.isFamily then
+          inFamily wanted.release
+        else
+          version.key == wanted.key && (wanted.local == null || wanted.local == version.local);
+    in
+    if clause.operator == "===" then
+      versionText == clause.wanted
+    else
+      version != null
+      && {
+        "==" = same;
+        "!=" = !same;
+        # Before 5.2 is not one of its own pre-releases, and after 1.0 not one of its own post-releases.
+        "<" = version.key < wanted.key && (wanted.isPre || !(version.isPre && version.base == wanted.base));
+        ">" = version.key > wanted.key && !postReleaseOfWanted;
+        "<=" = version.key <= wanted.key;
+        ">=" = version.key >= wanted.key;
+        "~=" = version.key >= wanted.key && inFamily (allButLast wanted.release);
+      }
+      .${clause.operator};
+
+  # Who names a pre-release asks for them. Without any clause, whatever the set has will do.
+  admits =
+    version: clauses:
+    let
+      isPre = text: (readVersion text).isPre or false;
+    in
+    clauses == [ ]
+    || !(isPre version)
+    || builtins.any (
+      clause: clause.operator == "===" || (clause.operator != "!=" && clause.version.isPre)
+    ) (map readClause clauses);
 
   # Markers: comparisons, with `and` and `or` between them.
   values = {
@@ -86,7 +129,12 @@ in
   name = normalize (part 0);
   extras = map normalize (words (part 2));
   # Whether a version of the package will do.
-  accepts = version: builtins.all (holds version) (words (part 3));
+  accepts =
+    version:
+    let
+      clauses = words (part 3);
+    in
+    builtins.all (holds version) clauses && admits version clauses;
   # Whether it is asked for at all, on Linux and this Python.
   applies =
     marker == null
