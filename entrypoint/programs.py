@@ -24,7 +24,7 @@ def manage(arguments: list[str]) -> None:
 def execute(command: list[str]) -> None:
     """Replace this process with the program. Raises BootError: NOT_FOUND or NOT_EXECUTABLE."""
     if not os.environ.get("DJANGO_SETTINGS_MODULE"):
-        os.environ["DJANGO_SETTINGS_MODULE"] = variables.VARIABLES[0].default
+        os.environ["DJANGO_SETTINGS_MODULE"] = variables.BY_NAME["DJANGO_SETTINGS_MODULE"].default
     signals.as_inherited()
     capture.finish()
     try:

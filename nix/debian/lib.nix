@@ -11,7 +11,6 @@ builtins
   optional = condition: value: if condition then [ value ] else [ ];
   optionals = condition: list: if condition then list else [ ];
   optionalString = condition: text: if condition then text else "";
-  optionalAttrs = condition: set: if condition then set else { };
   concatMapStringsSep = separator: f: list: builtins.concatStringsSep separator (map f list);
   unique = builtins.foldl' (seen: item: if builtins.elem item seen then seen else seen ++ [ item ]) [ ];
   hasPrefix = prefix: text: builtins.substring 0 (builtins.stringLength prefix) text == prefix;
@@ -27,7 +26,6 @@ builtins
       [ "A" "B" "C" "D" "E" "F" "G" "H" "I" "J" "K" "L" "M" "N" "O" "P" "Q" "R" "S" "T" "U" "V" "W" "X" "Y" "Z" ]
       [ "a" "b" "c" "d" "e" "f" "g" "h" "i" "j" "k" "l" "m" "n" "o" "p" "q" "r" "s" "t" "u" "v" "w" "x" "y" "z" ];
   makeBinPath = concatMapStringsSep ":" (path: "${path}/bin");
-  getExe = package: "${package}/bin/${package.meta.mainProgram or package.pname or package.name}";
   escapeShellArg = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
   escapeShellArgs = concatMapStringsSep " " escapeShellArg;
   importTOML = path: builtins.fromTOML (builtins.readFile path);
