@@ -1,6 +1,8 @@
 # The benchmark: it boots what the image boots, from the same store paths.
 { pkgs, image }:
 let
+  inherit (import ../versions.nix pkgs) postgresql;
+
   modules = pkgs.runCommand "benchmark" { } ''
     mkdir $out
     cp -r ${../../bench} $out/bench
@@ -11,7 +13,7 @@ let
 in
 # PostgreSQL's programs are its own: what it boots finds programs where the image's PATH says.
 pkgs.writeShellScriptBin "bench" ''
-  export PATH=${pkgs.postgresql_17}/bin:$PATH PYTHONPATH=${modules} PYTHONDONTWRITEBYTECODE=1
+  export PATH=${postgresql}/bin:$PATH PYTHONPATH=${modules} PYTHONDONTWRITEBYTECODE=1
   exec ${image.environment}/bin/python3 -m bench \
     --image ${image} --configuration ${configuration} --project ${image.project} "$@"
 ''

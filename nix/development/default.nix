@@ -4,6 +4,9 @@
   # The project, as in ../mk-django-image.nix.
   src,
 }:
+let
+  inherit (import ../versions.nix pkgs) postgresql;
+in
 {
   # The project's environment and the tests' packages.
   environment = (import ../python { inherit pkgs; }).environment {
@@ -21,7 +24,7 @@
   };
 
   programs = [
-    pkgs.postgresql_17
+    postgresql
     pkgs.ruff
     pkgs.skopeo
     pkgs.syft

@@ -1,6 +1,7 @@
 # The boot sequence, byte-compiled. Which Python runs it is the image's to say: the project's environment.
 { pkgs }:
 let
+  inherit (import ../versions.nix pkgs) python;
   source = pkgs.lib.cleanSourceWith {
     src = ../../entrypoint;
     name = "source";
@@ -13,5 +14,5 @@ pkgs.runCommand "entrypoint" { meta.mainProgram = "entrypoint"; } ''
   chmod -R u+w $out/entrypoint
   chmod +x $out/entrypoint/bin/entrypoint
   ln -s ../entrypoint/bin/entrypoint $out/bin/entrypoint
-  PYTHONHASHSEED=0 ${pkgs.python313}/bin/python3 -m compileall -q --invalidation-mode unchecked-hash $out/entrypoint
+  PYTHONHASHSEED=0 ${python}/bin/python3 -m compileall -q --invalidation-mode unchecked-hash $out/entrypoint
 ''

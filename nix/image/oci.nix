@@ -5,4 +5,7 @@
   # A program that writes the image to standard output.
   stream,
 }:
-pkgs.runCommand "${baseNameOf name}-oci" { } "${stream} | ${pkgs.python313}/bin/python3 ${./oci.py} $out"
+let
+  inherit (import ../versions.nix pkgs) python;
+in
+pkgs.runCommand "${baseNameOf name}-oci" { } "${stream} | ${python}/bin/python3 ${./oci.py} $out"

@@ -1,7 +1,7 @@
 # Of PostgreSQL's programs an image has this one. Copied out, it takes none of the others with it.
 { pkgs }:
 let
-  postgresql = pkgs.postgresql_17;
+  inherit (import ../versions.nix pkgs) postgresql;
 in
 pkgs.runCommand "postgresql-${postgresql.version}-pg_isready"
   { nativeBuildInputs = [ pkgs.removeReferencesTo ]; }

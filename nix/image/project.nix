@@ -13,6 +13,7 @@
 }:
 let
   inherit (pkgs) lib;
+  inherit (import ../versions.nix pkgs) python;
 
   # In the project's top folder: what a run leaves behind, what is for people, and what the image is made by.
   unwantedOnTop = [
@@ -124,7 +125,7 @@ rec {
   package = pkgs.runCommand "project" { } ''
     cp -r ${source} $out
     chmod -R u+w $out
-    PYTHONHASHSEED=0 ${pkgs.python313}/bin/python3 -m compileall -q --invalidation-mode checked-hash \
+    PYTHONHASHSEED=0 ${python}/bin/python3 -m compileall -q --invalidation-mode checked-hash \
       -s $out -p /app $out || echo "The files named above cannot be compiled (templates of code, perhaps), and stay as they are."
   '';
 }

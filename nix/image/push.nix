@@ -4,7 +4,10 @@
   # The layout, from oci.nix.
   oci,
 }:
+let
+  inherit (import ../versions.nix pkgs) python;
+in
 pkgs.writeShellScriptBin "push" ''
-  exec ${pkgs.python313}/bin/python3 ${./push.py} ${pkgs.skopeo}/bin/skopeo ${oci} \
+  exec ${python}/bin/python3 ${./push.py} ${pkgs.skopeo}/bin/skopeo ${oci} \
     ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt "$@"
 ''

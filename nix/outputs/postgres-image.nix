@@ -2,6 +2,7 @@
 # variables and the volume of the official image, as far as compose.yaml uses them.
 { pkgs }:
 let
+  inherit (import ../versions.nix pkgs) postgresql;
   uid = "999";
   start = pkgs.writeShellScriptBin "start-postgres" (builtins.readFile ./start-postgres.sh);
 in
@@ -32,7 +33,7 @@ pkgs.dockerTools.buildLayeredImage {
     Env = [
       "PATH=${
         pkgs.lib.makeBinPath [
-          pkgs.postgresql_17
+          postgresql
           pkgs.busybox
         ]
       }"

@@ -3,10 +3,11 @@
 { pkgs }:
 let
   inherit (pkgs) lib;
+  inherit (import ../versions.nix pkgs) python;
 
   read = import ./requirement.nix {
     inherit lib;
-    inherit (pkgs.python313) pythonVersion;
+    inherit (python) pythonVersion;
   };
 
   # The packages that a line of pyproject.toml asks for: none where its condition does not hold, more where it has extras.
@@ -45,7 +46,7 @@ in
       # More packages: a function from the package set's Python packages to a list.
       extraPackages ? (_: [ ]),
     }:
-    pkgs.python313.withPackages (
+    python.withPackages (
       packages:
       lib.concatMap (select packages) dependencies ++ extraPackages packages
     );

@@ -9,6 +9,7 @@
 }:
 let
   inherit (pkgs) lib;
+  inherit (import ../versions.nix pkgs) postgresql;
 in
 pkgs.writeShellScriptBin "run" ''
   ${lib.concatStringsSep "\n" (
@@ -19,7 +20,7 @@ pkgs.writeShellScriptBin "run" ''
   export PATH=${
     lib.makeBinPath [
       environment
-      pkgs.postgresql_17
+      postgresql
       pkgs.busybox
     ]
   }
