@@ -11,6 +11,7 @@
 }:
 let
   inherit (pkgs) lib;
+  inherit (import ../../versions.nix pkgs) python;
 
   # Of the table only what the document says, so that nothing else changes it.
   project = pkgs.writeText "project.json" (
@@ -25,5 +26,5 @@ let
   );
 in
 pkgs.runCommand "${baseNameOf name}.cdx.json" { } ''
-  ${pkgs.python313}/bin/python3 -S ${./.} ${project} ${closure} $out
+  ${python}/bin/python3 -S ${./.} ${project} ${closure} $out
 ''
