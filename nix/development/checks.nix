@@ -61,6 +61,7 @@ let
         touch app/__pycache__/models.cpython-311.pyc app/models.pyc app/static/app/media/logo.svg
         touch db.sqlite3 app/cache.sqlite3 media/meals/soup.png staticfiles/admin/base.css logs/django.log
         touch .env .env.production .git/config .venv/pyvenv.cfg node_modules/index.js README.md docs/index.html
+        echo 'class {{ name }}: pass' > app/template.py
         echo '[project]' > pyproject.toml
       '';
     }).package;

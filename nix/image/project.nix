@@ -120,12 +120,10 @@ rec {
       content.project
   );
 
-  # Compiled for /app, where the image has it, and so without a trace of the store. Python compares hashes, for times
-  # say nothing here: a file that is mounted over one of these counts.
+  # Compiled for /app, where the image has it, and so without a trace of the store.
   package = pkgs.runCommand "project" { } ''
     cp -r ${source} $out
     chmod -R u+w $out
-    PYTHONHASHSEED=0 ${python}/bin/python3 -m compileall -q --invalidation-mode checked-hash \
-      -s $out -p /app $out || echo "The files named above cannot be compiled (templates of code, perhaps), and stay as they are."
+    ${python}/bin/python3 ${./compile.py} $out
   '';
 }

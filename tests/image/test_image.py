@@ -160,7 +160,13 @@ def test_what_a_working_tree_collects_stays_out(untidy):
     """EatFit24 document, "Runtime Artifacts Exclusion"."""
     found = sorted(path.relative_to(untidy).as_posix() for path in untidy.rglob("*") if path.is_file())
     sources = [name for name in found if "__pycache__" not in name]
-    assert sources == ["app/models.py", "app/static/app/media/logo.svg", "manage.py", "pyproject.toml"]
+    assert sources == [
+        "app/models.py",
+        "app/static/app/media/logo.svg",
+        "app/template.py",
+        "manage.py",
+        "pyproject.toml",
+    ]
     compiled = [name for name in found if "__pycache__" in name]
     assert sorted(compiled) == [
         "__pycache__/manage.cpython-313.pyc",
