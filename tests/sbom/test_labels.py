@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.sbom.conftest import given
 
-PROJECT = Path(__file__).parents[2] / "backend/pyproject.toml"
+ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "backend/pyproject.toml"
 PREFIX = "org.opencontainers.image."
 
 
@@ -18,8 +19,17 @@ def test_image_says_what_was_built(image):
     assert labels[f"{PREFIX}title"] == project["name"]
     assert labels[f"{PREFIX}version"] == project["version"]
     assert labels[f"{PREFIX}description"] == project["description"]
+    assert labels[f"{PREFIX}licenses"] == project["license"]
     assert labels[f"{PREFIX}revision"]
     assert (f"{PREFIX}source" in labels) == ("urls" in project)
+
+
+def test_the_licence_is_the_one_in_the_repository(image, components):
+    [title, *_] = (ROOT / "LICENSE").read_text().splitlines()
+    licence = image.config["config"]["Labels"][f"{PREFIX}licenses"]
+    assert title == f"{licence} License"
+    [application] = [component for component in components if component["type"] == "application"]
+    assert application["licenses"] == [{"expression": licence}]
 
 
 def test_labels_of_a_project_that_names_its_pages():
