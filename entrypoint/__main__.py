@@ -163,9 +163,10 @@ def run_migrate(configuration: Configuration, connection: Any) -> None:
     """Stage 3."""
     log.stage("migrate")
     if configuration.run_migrations:
+        from .preflight import preflight
         from .stages.migrate import migrate as apply
 
-        forgiving(configuration, lambda: apply(configuration, connection))
+        forgiving(configuration, lambda: apply(configuration, connection, lambda: preflight(configuration)))
     else:
         log.info("Migrations are skipped (RUN_MIGRATIONS=0).")
         if connection is not None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
 import runpy
-from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -15,7 +12,6 @@ from gunicorn.util import import_app
 from .. import capture
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe
-from ..static.lock import locked
 from .logger import GunicornLogger
 
 CONFIG_FILES = ("gunicorn_config.py", "gunicorn.conf.py")
@@ -74,15 +70,10 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         from django.conf import settings
         from django.urls import get_resolver
 
-        root = settings.STATIC_ROOT
         try:
-            with contextlib.ExitStack() as stack:
-                if root and os.path.isdir(root):
-                    # Middleware lists the static directory; another replica may be publishing into it.
-                    stack.enter_context(locked(Path(root), fcntl.LOCK_SH))
-                self.wsgi()
-                if getattr(settings, "ROOT_URLCONF", None):
-                    get_resolver().url_patterns  # noqa: B018 -- workers share what this imports
+            self.wsgi()
+            if getattr(settings, "ROOT_URLCONF", None):
+                get_resolver().url_patterns  # noqa: B018 -- workers share what this imports
         except BootError:
             raise
         except (Exception, SystemExit) as error:

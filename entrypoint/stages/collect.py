@@ -64,7 +64,7 @@ def collect(configuration: Configuration) -> None:
     except BootError:
         raise
     except OSError as error:
-        raise BootError(ExitCode.COLLECTSTATIC, _advice(error, root)) from error
+        raise BootError(ExitCode.COLLECTSTATIC, advice(error, root)) from error
     except (Exception, SystemExit) as error:
         raise BootError(
             ExitCode.COLLECTSTATIC, f"Static files cannot be collected: {describe(error)}.", cause=error
@@ -181,7 +181,8 @@ def _report(root: Path, copied: int, unmodified: int) -> None:
     log.info(f"{copied} {files} copied to '{root}'{rest}.", copied=copied, unmodified=unmodified)
 
 
-def _advice(error: OSError, root: Path | None) -> str:
+def advice(error: OSError, root: Path | None) -> str:
+    """The sentence for a directory that cannot be written."""
     path = error.filename2 or error.filename or root
     sentence = f"Static files cannot be written to {root}: {path}: {error.strerror}"
     with contextlib.suppress(OSError, TypeError):

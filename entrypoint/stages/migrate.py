@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import capture, database, log
@@ -22,8 +22,12 @@ _NO_TIMEOUTS = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_s
 _NO_TRANSACTION_TIMEOUT = "SET LOCAL transaction_timeout = 0"  # since PostgreSQL 17
 
 
-def migrate(configuration: Configuration, connection: Any) -> None:
+def migrate(
+    configuration: Configuration, connection: Any, before_changes: Callable[[], None] | None = None
+) -> None:
     """Run Django's system checks and `migrate`, under a lock held on `connection` (None: without one).
+
+    `before_changes` is called once if there is something to apply, before the database is changed; it may raise BootError.
 
     Raises BootError: APPLICATION if the checks cannot import the project, MIGRATION_LOCK when another replica
     takes too long, MIGRATIONS when they fail, Interrupted after a migration during which SIGTERM arrived.
@@ -32,11 +36,11 @@ def migrate(configuration: Configuration, connection: Any) -> None:
 
     _check()
     if connection is None:
-        _apply()
+        _apply(before_changes)
         return
     try:
         with _lock(connection, configuration.migration_lock_timeout):
-            _apply()
+            _apply(before_changes)
     except Error as error:
         raise _lost(error) from error
     except BootError as error:
@@ -138,7 +142,7 @@ def _verify(cursor: Any) -> None:
         )
 
 
-def _apply() -> None:
+def _apply(before_changes: Callable[[], None] | None) -> None:
     from django.core.management import call_command, get_commands, load_command_class
     from django.db import connections
 
@@ -150,8 +154,9 @@ def _apply() -> None:
     lines = capture.Lines()
     failure: BootError | None = None
     try:
-        call_command(command, interactive=False, verbosity=1, stdout=lines, stderr=lines, no_color=True)
-    except Interrupted:
+        with _first(before_changes):
+            call_command(command, interactive=False, verbosity=1, stdout=lines, stderr=lines, no_color=True)
+    except BootError:
         raise
     except (Exception, SystemExit) as error:
         subject = f"Migration {progress.current} failed" if progress.current else "Migrations failed"
@@ -167,6 +172,24 @@ def _apply() -> None:
         raise progress.interruption()
     if failure:
         raise failure
+
+
+@contextlib.contextmanager
+def _first(before_changes: Callable[[], None] | None) -> Iterator[None]:
+    """Call it when Django has a plan that is not empty and has not begun with it."""
+    from django.db.models.signals import pre_migrate
+
+    left = [before_changes] if before_changes else []
+
+    def receive(plan: Any = (), **_: object) -> None:
+        if plan and left:
+            left.pop()()
+
+    pre_migrate.connect(receive)
+    try:
+        yield
+    finally:
+        pre_migrate.disconnect(receive)
 
 
 class _Progress:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import gc
 import os
-import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 from .. import capture, log
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe
+from ..server.address import refusal, shown
 from ..server.application import Application
 from ..server.master import Master, TCP6Listener, TCPListener, UnixListener
+from ..static.lock import locked
 
 
 def serve(configuration: Configuration) -> None:
@@ -23,9 +27,10 @@ def serve(configuration: Configuration) -> None:
     """
     application = Application(configuration)
     if application.cfg.preload_app:
-        application.load_now()
+        with _static_files_at_rest():
+            application.load_now()
     cfg = application.cfg
-    log.info(f"Serving {configuration.wsgi_application} on {_shown(cfg.address)}, workers: {cfg.workers}.")
+    log.info(f"Serving {configuration.wsgi_application} on {shown(cfg.address)}, workers: {cfg.workers}.")
     _leave_nothing_behind()
     master = os.getpid()
     try:
@@ -49,6 +54,14 @@ def serve(configuration: Configuration) -> None:
         raise BootError(ExitCode.SERVER, f"gunicorn cannot start: {describe(error)}.", cause=error) from error
 
 
+def _static_files_at_rest() -> contextlib.AbstractContextManager[None]:
+    """Middleware lists the static directory; another replica may be publishing into it."""
+    from django.conf import settings
+
+    root = settings.STATIC_ROOT
+    return locked(Path(root), fcntl.LOCK_SH) if root and os.path.isdir(root) else contextlib.nullcontext()
+
+
 def _leave_nothing_behind() -> None:
     """What workers must not inherit: connections, threads, garbage."""
     from django.db import connections
@@ -68,10 +81,6 @@ def _leave_nothing_behind() -> None:
     gc.freeze()  # the workers' collections leave these objects' memory shared
 
 
-def _shown(addresses: list[Any]) -> str:
-    return ", ".join(":".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in addresses)
-
-
 def _listen(application: Application, logger: Any) -> list[Any]:
     listeners = []
     for address in application.cfg.address:
@@ -82,10 +91,5 @@ def _listen(application: Application, logger: Any) -> list[Any]:
                 kind = UnixListener
             listeners.append(kind(address, application.cfg, logger))
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, (OSError, socket.gaierror)) else str(error)
-            raise BootError(
-                ExitCode.SERVER,
-                f"The address {_shown([address])} cannot be served: {reason}; free it, or choose another one"
-                " (GUNICORN_BIND).",
-            ) from error
+            raise refusal(address, error) from error
     return listeners

@@ -69,7 +69,7 @@ def test_an_application_that_cannot_be_imported(boot, project, code, sentence):
 def test_an_application_that_workers_cannot_import(boot, project):
     project.write("gunicorn_config.py", "preload_app = False\n")
     project.write("config/wsgi.py", "import nowhere\n")
-    running = boot(RUN_COLLECTSTATIC="0")
+    running = boot(RUN_MIGRATIONS="0", RUN_COLLECTSTATIC="0")
     assert running.exit_code() == 18
     assert running.messages(level="ERROR")[-1].startswith("No worker could start")
 
