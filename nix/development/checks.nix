@@ -17,6 +17,9 @@ let
       path: _:
       !(lib.elem (lib.removePrefix "${self}/" path) [
         ".ci"
+        ".editorconfig"
+        "CHANGELOG.md"
+        "CONTRIBUTING.md"
         "README.md"
         "deploy"
         "flake.lock"
