@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import traceback
 from enum import IntEnum
+from pathlib import Path
 
 LONGEST_REASON = 500  # characters of an exception's own text that a log line can use
 
@@ -92,3 +93,13 @@ def _text(error: BaseException) -> str:
 
 def _relative(filename: str) -> str:
     return filename.removeprefix(os.getcwd() + os.sep)
+
+
+def owner(path: Path) -> str:
+    """Who may write to the path, or to the nearest folder above it that exists; and who this is."""
+    found = next(each for each in (path, *path.parents) if each.exists())
+    status = found.stat()
+    return (
+        f"{found} belongs to {status.st_uid}:{status.st_gid}, mode {status.st_mode & 0o777:o};"
+        f" this is {os.getuid()}:{os.getgid()}"
+    )

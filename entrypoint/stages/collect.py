@@ -19,7 +19,7 @@ from typing import Any
 
 from .. import capture, log
 from ..configuration import Configuration
-from ..errors import BootError, ExitCode, describe
+from ..errors import BootError, ExitCode, describe, owner
 from ..static.fingerprint import MARKER, unchanged
 from ..static.fingerprint import fingerprint as fingerprint_of
 from ..static.lock import locked
@@ -186,13 +186,7 @@ def advice(error: OSError, root: Path | None) -> str:
     path = error.filename2 or error.filename or root
     sentence = f"Static files cannot be written to {root}: {path}: {error.strerror}"
     with contextlib.suppress(OSError, TypeError):
-        place = Path(os.fspath(path or "."))
-        found = next(each for each in (place, *place.parents) if each.exists())
-        owner = found.stat()
-        sentence += (
-            f" ({found} belongs to {owner.st_uid}:{owner.st_gid}, mode {owner.st_mode & 0o777:o};"
-            f" this is {os.getuid()}:{os.getgid()})"
-        )
+        sentence += f" ({owner(Path(os.fspath(path or '.')))})"
     return f"{sentence}. Make the directory writable and large enough, or set RUN_COLLECTSTATIC=0."
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import capture, log
 from ..configuration import Configuration
-from ..errors import BootError, ExitCode, describe
+from ..errors import BootError, ExitCode, describe, owner
 from ..server.address import refusal, shown
 from ..server.application import Application
 from ..server.master import Master, TCP6Listener, TCPListener, UnixListener
@@ -25,6 +25,7 @@ def serve(configuration: Configuration) -> None:
     Raises BootError: SERVER for an address or a configuration that cannot be used, APPLICATION when the
     application cannot be imported.
     """
+    _warn_of_media()
     application = Application(configuration)
     if application.cfg.preload_app:
         with _static_files_at_rest():
@@ -52,6 +53,17 @@ def serve(configuration: Configuration) -> None:
         raise
     except Exception as error:
         raise BootError(ExitCode.SERVER, f"gunicorn cannot start: {describe(error)}.", cause=error) from error
+
+
+def _warn_of_media() -> None:
+    """A volume that is root's is a healthy server whose uploads all fail."""
+    from django.conf import settings
+
+    root = Path(settings.MEDIA_ROOT).absolute() if settings.MEDIA_ROOT else None
+    if root and root.exists() and not os.access(root, os.W_OK | os.X_OK):
+        log.warning(
+            f"MEDIA_ROOT cannot be written to, so uploads will fail ({owner(root)}): give the volume to this user."
+        )
 
 
 def _static_files_at_rest() -> contextlib.AbstractContextManager[None]:

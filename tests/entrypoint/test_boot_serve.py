@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoint.booting import Boot, children, free_port
+from tests.entrypoint.test_boot_static import without_privileges
 
 
 def test_the_port_is_taken(boot):
@@ -72,6 +73,20 @@ def test_an_application_that_workers_cannot_import(boot, project):
     running = boot(RUN_MIGRATIONS="0", RUN_COLLECTSTATIC="0")
     assert running.exit_code() == 18
     assert running.messages(level="ERROR")[-1].startswith("No worker could start")
+
+
+def test_a_media_directory_that_cannot_be_written_is_pointed_out(boot, project):
+    settings = project.directory / "config/settings/production.py"
+    project.write("config/settings/production.py", settings.read_text() + "MEDIA_ROOT = BASE_DIR / 'media'\n")
+    media = project.directory / "media"
+    media.mkdir()
+    writable = boot().serving()
+    writable.stop(signal.SIGTERM)
+    assert writable.messages(level="WARNING") == []
+    media.chmod(0o555)
+    (warning,) = boot(options={"preexec_fn": without_privileges}).serving().messages(level="WARNING")
+    assert warning.startswith(f"MEDIA_ROOT cannot be written to, so uploads will fail ({media} belongs to ")
+    media.chmod(0o755)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
