@@ -11,7 +11,7 @@ LONGEST_REASON = 500  # characters of an exception's own text that a log line ca
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the entrypoint; the comments are what docs/boot.md says of them."""
+    """Exit codes of the entrypoint. docs/boot.md says what each means, and tests/entrypoint/test_contract.py compares."""
 
     OK = 0
     UNEXPECTED = 1
