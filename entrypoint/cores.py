@@ -6,8 +6,7 @@ import math
 import os
 from pathlib import Path
 
-CGROUPS = Path("/sys/fs/cgroup")
-OWN_CGROUP = Path("/proc/self/cgroup")
+from .cgroups import CGROUPS, OWN_CGROUP, groups, read
 
 
 def usable_cores(cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> int:
@@ -17,41 +16,22 @@ def usable_cores(cgroups: Path = CGROUPS, own_cgroup: Path = OWN_CGROUP) -> int:
     and `cpu.cfs_quota_us` with `cpu.cfs_period_us` of version 1.
     """
     limits = [float(len(os.sched_getaffinity(0)))]
-    for group in _groups(cgroups, own_cgroup):
+    for group in groups(cgroups, own_cgroup, "cpu", "cpu,cpuacct"):
         quota, period = _version_2(group) or _version_1(group) or (0, 0)
         if quota > 0 and period > 0:
             limits.append(quota / period)
     return max(1, math.ceil(min(limits)))
 
 
-def _groups(cgroups: Path, own_cgroup: Path) -> list[Path]:
-    """The process's own group with its ancestors (each may set a quota), and where version 1 keeps CPU's."""
-    path = ""
-    for line in _read(own_cgroup).splitlines():
-        hierarchy, _, rest = line.partition(":")
-        if hierarchy == "0":
-            path = rest.partition(":")[2].strip("/")
-    own = cgroups / path
-    ancestors = [own, *own.parents][: len(own.relative_to(cgroups).parts) + 1] if ".." not in path else []
-    return [*ancestors, cgroups, cgroups / "cpu", cgroups / "cpu,cpuacct"]
-
-
 def _version_2(group: Path) -> tuple[int, int] | None:
-    return _numbers(_read(group / "cpu.max").split())
+    return _numbers(read(group / "cpu.max").split())
 
 
 def _version_1(group: Path) -> tuple[int, int] | None:
-    return _numbers([_read(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")])
+    return _numbers([read(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")])
 
 
 def _numbers(texts: list[str]) -> tuple[int, int] | None:
     if len(texts) == 2 and all(text.isdecimal() for text in texts):
         return int(texts[0]), int(texts[1])
     return None  # "max", -1, or no such file: no quota
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except (OSError, ValueError):
-        return ""

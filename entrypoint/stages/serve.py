@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .. import capture, log
+from .. import capture, log, memory
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, owner
 from ..server.address import refusal, shown
@@ -31,6 +31,7 @@ def serve(configuration: Configuration) -> None:
         with _static_files_at_rest():
             application.load_now()
     cfg = application.cfg
+    memory.warn_if_too_little(cfg.workers)
     log.info(f"Serving {configuration.wsgi_application} on {shown(cfg.address)}, workers: {cfg.workers}.")
     _leave_nothing_behind()
     master = os.getpid()

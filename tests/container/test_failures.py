@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -411,3 +412,24 @@ def test_after_a_minute_it_gives_up(patient, name):
     assert boot.exit_code() == 11
     assert "was not available within 60 s" in boot.error
     assert 50 < boot.seconds() < 60 + 15
+
+
+def test_a_memory_limit_that_cannot_hold_the_workers(lab, database):
+    options = ("--memory", "80m")
+    crowded = lab.backend(options=options, WEB_CONCURRENCY="9", **database.environment).start()
+    crowded.until_logged("Serving config.wsgi:application")
+    (warning,) = crowded.messages(level="WARNING")
+    assert warning.startswith("The memory limit of 84 MB cannot hold the server")
+    advised = re.search(r"set WEB_CONCURRENCY to (\d+) at most", warning)
+    assert advised
+    crowded.stop()
+    fitting = (
+        lab.backend(options=options, WEB_CONCURRENCY=advised[1], **database.environment)
+        .start()
+        .until_answers()
+    )
+    assert fitting.messages(level="WARNING") == []
+    for _ in range(50):
+        assert fitting.get("/admin/login/", Host="api.example.com", X_Forwarded_Proto="https").status == 200
+    assert fitting.running
+    assert len(fitting.workers()) == int(advised[1])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from entrypoint import capture, log
+from entrypoint import capture, log, memory
 from entrypoint.cores import usable_cores
 from entrypoint.errors import describe
 
@@ -47,6 +47,26 @@ def test_usable_cores(tmp_path: Path, files: dict[str, str], own: str, quota: in
 
 def test_usable_cores_of_this_machine():
     assert 1 <= usable_cores() <= AFFINITY
+
+
+@pytest.mark.parametrize(
+    ("files", "own", "expected"),
+    [
+        ({}, "", None),
+        ({"memory.max": "max"}, "0::/", None),
+        ({"memory.max": "garbage"}, "0::/", None),
+        ({"memory.max": "67108864"}, "0::/", 67108864),
+        ({"a/memory.max": "67108864", "a/b/memory.max": "max"}, "0::/a/b", 67108864),
+        ({"memory/memory.limit_in_bytes": "50331648"}, "9:memory:/x\n", 50331648),
+        ({"memory/memory.limit_in_bytes": "9223372036854771712"}, "9:memory:/x\n", None),
+    ],
+)
+def test_memory_limit(tmp_path: Path, files: dict[str, str], own: str, expected: int | None):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    (tmp_path / "own").write_text(own)
+    assert memory.limit(tmp_path, tmp_path / "own") == expected
 
 
 class UnprintableError(Exception):
