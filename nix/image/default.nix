@@ -80,7 +80,8 @@ let
       done
     '';
 
-    # The application's files are root's: the server cannot rewrite its own code.
+    # The application's files are root's. /app is the server's, which can make, rename and replace what lies in it: only a
+    # read-only root forbids that.
     fakeRootCommands = ''
       chown ${user} app ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable}
       chmod 755 app ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable} bin etc usr usr/bin usr/share

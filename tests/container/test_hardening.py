@@ -94,6 +94,25 @@ def test_nothing_else_is_writable(lab):
         assert f"`{path}`" in documented, path
 
 
+# What a server that was taken over would do to the code that it starts from.
+REPLACE = "mv /app/manage.py /app/x && echo 'print(6 * 7)' > /app/manage.py"
+SHADOW = "mkdir /app/django && echo 'print(6 * 7)' > /app/django/__init__.py"
+
+
+@pytest.mark.parametrize("attack", [REPLACE, SHADOW])
+def test_only_a_read_only_root_protects_the_code(lab, attack):
+    """What docs/image.md says of /app, which the image's user owns, on a writable and on a read-only root."""
+    run = f"cd /app; {attack}; echo $?; python3 manage.py version"
+    writable = lab.create("sh", "-c", run).start()
+    writable.exit_code()
+    assert "42" in writable.output.split(), writable.output
+    hardened = lab.create("sh", "-c", run, options=HARDENED).start()
+    assert hardened.exit_code() == 0, hardened.output
+    assert "Read-only file system" in hardened.output
+    assert re.fullmatch(r"[\d.]+", hardened.output.split()[-1]), hardened.output  # Django's version
+    assert "42" not in hardened.output.split()
+
+
 def test_no_special_files(lab, tmp_path):
     """No setuid or setgid file, no device, nothing that everybody may write to but /tmp."""
     archive = tmp_path / "image.tar"
