@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from bench.lab import Lab, Site, boot, get
+from bench.lab import Lab, Site, boot, request
 from bench.report import Row, interleave
 
 REQUESTS = 200
@@ -81,7 +81,7 @@ def memory_of(site: Site, command: list[str]) -> float:
     """Bytes that master and workers take, shared pages divided among those who share them."""
     with site.running(command) as process:
         for _ in range(REQUESTS):
-            get(site.port, "/api/health/")
+            request(site.port, "/api/health/")
         time.sleep(1)
         return float(sum(proportional_set_size(pid) for pid in family(process.pid)))
 

@@ -198,6 +198,17 @@ def wait_for_200(port: int, process: subprocess.Popen[bytes], log: Path) -> None
     raise BenchError(f"No answer from {READY} within {DEADLINE:.0f} s; see {log}.")
 
 
+def request(port: int, path: str) -> None:
+    """One request that counts. Raises BenchError unless it is answered with 200."""
+    try:
+        answer = get(port, path)
+    except OSError as error:
+        raise BenchError(f"{path} could not be requested: {error}") from error
+    status = answer.partition(b"\r\n")[0].decode(errors="replace")
+    if not status.startswith("HTTP/1.1 200 "):
+        raise BenchError(f"{path} answered {status or 'nothing'} to one of the requests")
+
+
 def get(port: int, path: str) -> bytes:
     """One request on a connection of its own; the whole answer."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
