@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -146,8 +148,31 @@ def test_https_only_is_the_default_and_can_be_turned_off(load, production):
     assert "SECURE_PROXY_SSL_HEADER" not in off
 
 
-def test_check_deploy_is_clean(run, backend, production):
-    result = run(backend, production, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+@pytest.mark.parametrize(
+    ("variables", "subdomains", "preload"),
+    [
+        ({}, False, False),
+        ({"HSTS_INCLUDE_SUBDOMAINS": "1"}, True, False),
+        ({"HSTS_INCLUDE_SUBDOMAINS": "1", "HSTS_PRELOAD": "1"}, True, True),
+    ],
+)
+def test_hsts_speaks_for_other_hosts_only_when_asked_to(load, production, variables, subdomains, preload):
+    loaded = load({**production, **variables})
+    assert loaded["SECURE_HSTS_SECONDS"] > 0
+    assert loaded["SECURE_HSTS_INCLUDE_SUBDOMAINS"] is subdomains
+    assert loaded["SECURE_HSTS_PRELOAD"] is preload
+
+
+def test_hsts_preload_without_subdomains_is_refused(load, production):
+    (line,) = refusal(load, {**production, "HSTS_PRELOAD": "1"})
+    assert line.startswith("HSTS_PRELOAD is on, ")
+
+
+def test_check_deploy_is_clean_but_for_hsts_of_other_hosts(run, backend, production):
+    check = ("manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    result = run(backend, production, *check)
+    assert set(re.findall(r"security\.W\d+", result.stderr)) == {"security.W005", "security.W021"}
+    result = run(backend, {**production, "HSTS_INCLUDE_SUBDOMAINS": "1", "HSTS_PRELOAD": "1"}, *check)
     assert result.returncode == 0, result.stderr
     assert "no issues (0 silenced)" in result.stdout
 

@@ -35,8 +35,13 @@ SECURE_SSL_REDIRECT = HTTPS_ONLY
 SESSION_COOKIE_SECURE = HTTPS_ONLY
 CSRF_COOKIE_SECURE = HTTPS_ONLY
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS_ONLY else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS_ONLY
-SECURE_HSTS_PRELOAD = HTTPS_ONLY
+# These two decide for a whole domain, and browsers remember it: only for whoever asks for it.
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS", False)
+SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD", False)
+if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
+    env.problem(
+        "HSTS_PRELOAD is on, which takes in subdomains: turn on HSTS_INCLUDE_SUBDOMAINS too, or unset it."
+    )
 if HTTPS_ONLY:
     # TLS ends at a proxy; without its word every request would be redirected for ever. The proxy must set
     # X-Forwarded-Proto itself, whatever the client sent. A client that gets past the proxy and claims
