@@ -12,6 +12,7 @@ from gunicorn.util import import_app
 from .. import capture
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe
+from .address import shown
 from .logger import GunicornLogger
 
 CONFIG_FILES = ("gunicorn_config.py", "gunicorn.conf.py")
@@ -44,6 +45,16 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             raise BootError(
                 ExitCode.SERVER, f"gunicorn's configuration is wrong: {describe(error)}."
             ) from error
+
+    def reload(self) -> None:
+        """Load the configuration anew; called by gunicorn at SIGHUP. Raises BootError (SERVER)."""
+        before = self.cfg.address
+        super().reload()
+        # The workers that still serve hold the old sockets, and gunicorn would end for want of the new ones.
+        if self.cfg.address != before:
+            raise BootError(
+                ExitCode.SERVER, f"the address changes, to {shown(self.cfg.address)}, only with a new start."
+            )
 
     def load_config(self) -> None:
         """Fill `self.cfg`; called by gunicorn."""

@@ -1,8 +1,8 @@
-"""gunicorn's master, where its own way to stop loses requests.
+"""gunicorn's master, where its own way to stop loses requests, and its way to reload the server.
 
 gunicorn closes its listening socket, but workers that are busy keep it open: new connections are neither
 refused nor answered, and what nobody has accepted yet is cut off. And a worker that has just been forked loses
-the signal to stop, so that the master waits for it in vain.
+the signal to stop, so that the master waits for it in vain. At SIGHUP a wrong configuration ends it.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
 
+from .. import log
+from ..errors import BootError, describe
+
 DRAIN = 1.0  # seconds for connections that the kernel has accepted and no worker yet
 POLL = 0.001  # seconds
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """At SIGTERM and SIGINT: refuses new connections, finishes those that it has, ends."""
+    """At SIGTERM and SIGINT: refuses new connections, finishes those that it has, ends. At SIGHUP: goes on."""
 
     def handle_int(self) -> None:
         """The same as SIGTERM; gunicorn would drop the requests. A second one still does. Called by gunicorn."""
@@ -38,6 +41,21 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         if graceful and alone:
             _refuse(self.LISTENERS)
         super().stop(graceful)
+
+    def reload(self) -> None:
+        """Take the new configuration, or keep the one there is if it cannot be used; called by gunicorn at SIGHUP."""
+        before = self.cfg
+        try:
+            super().reload()
+        except (Exception, SystemExit) as error:
+            if os.getpid() != self.pid:  # a worker that ends
+                raise
+            reason = str(error) if isinstance(error, BootError) else f"{describe(error)}."
+            log.error(f"The server keeps its configuration, the new one cannot be used: {reason}")
+            self.app.cfg = before
+            os.environ.update(before.env)  # gunicorn has taken it back
+            if self.cfg is not before:
+                self.setup(self.app)
 
     def spawn_worker(self) -> Any:
         """Fork; called by gunicorn. Until the worker has handlers of its own, signals simply end it."""

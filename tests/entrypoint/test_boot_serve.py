@@ -155,6 +155,44 @@ def test_a_worker_that_dies_is_replaced(boot):
     running.serving()
 
 
+GOOD = "workers = 1\nraw_env = ['WEB_CONCURRENCY=kept']\n"
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        ("workers = (", "gunicorn_config.py cannot be read: SyntaxError: '(' was never closed"),
+        ("1 / 0", "gunicorn_config.py cannot be read: ZeroDivisionError: division by zero"),
+        ("workers = 'many'", "gunicorn_config.py has a bad workers: "),
+        ("worker_class = 'no.such.worker'", "no.such.worker"),
+        ("bind = '127.0.0.1:1'", "the address changes, to 127.0.0.1:1, only with a new start."),
+        ("def on_reload(server):\n    raise SystemExit('not now')", "SystemExit: not now"),
+    ],
+)
+def test_sighup_with_a_bad_configuration_keeps_the_old_one(boot, project, environment, bad, sentence):
+    project.write("gunicorn_config.py", f"bind = {environment['GUNICORN_BIND']!r}\n{GOOD}")
+    running = boot(GUNICORN_BIND=None, WEB_CONCURRENCY=None)
+    running.address = environment["GUNICORN_BIND"]
+    workers = children(running.serving().process.pid)
+    project.write("gunicorn_config.py", f"bind = {environment['GUNICORN_BIND']!r}\nworkers = 2\n{bad}\n")
+    running.process.send_signal(signal.SIGHUP)
+    running.until_logged("The server keeps its configuration, the new one cannot be used: ")
+    assert running.get("/api/health/").status == 200
+    assert children(running.process.pid) == workers
+    assert sentence in running.error
+
+    os.kill(workers[0], signal.SIGKILL)  # whoever is started now gets the old configuration
+    running.until(lambda: children(running.process.pid) not in (workers, []))
+    about = json.loads(running.serving().get("/about/").body)
+    assert about["environ"]["WEB_CONCURRENCY"] == "kept"
+    (worker,) = children(running.process.pid)
+
+    project.write("gunicorn_config.py", f"bind = {environment['GUNICORN_BIND']!r}\nworkers = 2\n")
+    running.process.send_signal(signal.SIGHUP)
+    running.until(lambda: len(now := children(running.process.pid)) == 2 and worker not in now)
+    assert running.stop() == 0
+
+
 def test_access_log_has_the_path_and_not_the_query(boot):
     running = boot().serving()
     running.get("/slow/?seconds=0&token=do-not-log-me")
