@@ -101,6 +101,30 @@ def test_bad_variables(variables, name, value, sentence):
     assert not users().exists()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("password", ["a", "password123", "93481265471", "chef@example.com"])
+def test_a_password_that_the_projects_validators_refuse(variables, settings, password):
+    variables.setenv("DJANGO_SUPERUSER_PASSWORD", password)
+    with pytest.raises(CommandError) as refused:
+        call_command("ensure_superuser")
+    (sentence,) = str(refused.value).split("\n")
+    said = sentence.removeprefix("DJANGO_SUPERUSER_PASSWORD: ")
+    assert said != sentence
+    assert password == "a" or password not in said
+    assert not users().exists()
+    settings.AUTH_PASSWORD_VALIDATORS = []  # a project may have none
+    call_command("ensure_superuser")
+    assert users().get().check_password(password)
+
+
+@pytest.mark.django_db
+def test_the_weak_password_of_before_does_not_stop_an_old_installation(variables):
+    users().create_superuser("chef", password="a")
+    variables.setenv("DJANGO_SUPERUSER_PASSWORD", "a")
+    call_command("ensure_superuser")
+    assert users().get().check_password("a")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_before_the_tables_exist(variables):
     call_command("migrate", "auth", "zero", verbosity=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, IntegrityError, transaction
@@ -36,7 +38,7 @@ class Command(BaseCommand):
                 f"DJANGO_SUPERUSER_{field.upper()}: {' '.join(messages)}"
                 for field, messages in error.message_dict.items()
             )
-            raise CommandError("\n".join(problems)) from error
+            raise CommandError("\n".join(problems)) from None
         except DatabaseError as error:
             reason = str(error).partition("\n")[0]
             raise CommandError(
@@ -47,11 +49,14 @@ class Command(BaseCommand):
 def ensure_superuser(username: str, email: str, password: str) -> str:
     """Create or promote the user; returns what was done, to be read after the user's name.
 
-    Raises ValidationError when the name or the address is not a valid one.
+    Raises ValidationError when the name or the address is not a valid one, or when
+    AUTH_PASSWORD_VALIDATORS refuse the password of a new user.
     """
     users = get_user_model()._default_manager
     if not users.filter(username=username).exists():
-        users.model(username=username, email=email).clean_fields(exclude=["password"])
+        user = users.model(username=username, email=email)
+        user.clean_fields(exclude=["password"])
+        refuse_weak(password, user)
         try:
             with transaction.atomic():
                 users.create_superuser(username, email, password)
@@ -64,3 +69,11 @@ def ensure_superuser(username: str, email: str, password: str) -> str:
         .update(is_staff=True, is_superuser=True)
     )
     return "promoted, with the password it had" if promoted else "exists already, nothing changed"
+
+
+def refuse_weak(password: str, user: AbstractBaseUser) -> None:
+    """Raise a ValidationError of the field `password` when the project's validators refuse it."""
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from None
