@@ -83,6 +83,8 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         path = next(self.candidate_paths_for_url(url), None)
         if path is None or state_of(path) is None or self.is_compressed_variant(path):
             return None
+        if not any(os.path.realpath(path).startswith(root_of(each)) for each, _ in self.directories):
+            return None  # a link that leads out of the directory
         states = state_of(path), state_of(path + ".gz")
         try:
             digest = digest_of(path, open)
@@ -119,6 +121,11 @@ def answer(examined: ExaminedFile, request: HttpRequest) -> HttpResponse | None:
     for name, value in response.headers:
         http_response[name] = value
     return http_response
+
+
+def root_of(directory: str) -> str:
+    """The directory with its own links followed, to compare paths with."""
+    return os.path.join(os.path.realpath(directory), "")
 
 
 def state_of(path: str) -> State | None:

@@ -11,21 +11,19 @@ import contextlib
 import fcntl
 import functools
 import io
-import json
 import os
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from .. import capture, log
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, owner
-from ..static.fingerprint import MARKER, unchanged
+from ..static.fingerprint import MARKER, marker, unchanged
 from ..static.fingerprint import fingerprint as fingerprint_of
 from ..static.lock import locked
 from ..static.publish import make_directory, publish, write
-
-SCRATCH = ".collecting"
+from ..static.scratch import remove, scratch_in
 
 
 def problems() -> list[str]:
@@ -72,33 +70,30 @@ def collect(configuration: Configuration) -> None:
 
 
 def _collect(configuration: Configuration, root: Path | None) -> None:
-    scratch = root / SCRATCH if root else None
-    if root and scratch:
-        # Left behind by a boot that was killed: whoever holds the lock is alone here.
-        shutil.rmtree(scratch, ignore_errors=True)
-        fingerprint = fingerprint_of(configuration.fingerprint)
-        total = unchanged(root, fingerprint)
-        if total is not None:
-            _report(root, 0, total)
+    if not root or not _keeps_files_in_a_directory():
+        _run(None)
+        return
+    fingerprint = fingerprint_of(configuration.fingerprint)
+    total = unchanged(root, fingerprint)
+    if total is not None:
+        _report(root, 0, total)
+        return
+    with scratch_in(root) as scratch:
+        storage = _storage_in(scratch)
+        if storage is None:
+            _run(None)
             return
-        if storage := _storage_in(scratch):
-            scratch.mkdir(mode=0o755)
-            _compress_once(storage)
-            try:
-                collected = _run(storage)
-                (root / MARKER).unlink(missing_ok=True)
-                copied = publish(scratch, root, getattr(storage, "manifest_name", ""))
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-            hashed = getattr(storage, "hashed_files", {})
-            changed = sum(name in copied or hashed.get(name) in copied for name in collected)
-            if fingerprint:
-                marker = {"fingerprint": fingerprint, "files": len(collected)}
-                write(root / MARKER, json.dumps(marker).encode())
-            _reload_manifest()
-            _report(root, changed, len(collected) - changed)
-            return
-    _run(None)
+        _compress_once(storage)
+        with _no_locks_on_files():
+            collected = _run(storage)
+        remove(root / MARKER)
+        copied = publish(scratch, root, getattr(storage, "manifest_name", ""))
+        if fingerprint:
+            write(root / MARKER, marker(root, fingerprint, len(collected)), scratch)
+    hashed = getattr(storage, "hashed_files", {})
+    changed = sum(name in copied or hashed.get(name) in copied for name in collected)
+    _reload_manifest()
+    _report(root, changed, len(collected) - changed)
 
 
 def _run(storage: Any) -> list[str]:
@@ -124,8 +119,17 @@ def _run(storage: Any) -> list[str]:
     return sorted({*getattr(command, "copied_files", ()), *getattr(command, "unmodified_files", ())})
 
 
+def _keeps_files_in_a_directory() -> bool:
+    from django.conf import settings
+    from django.core.files.storage import FileSystemStorage
+    from django.utils.module_loading import import_string
+
+    backend = import_string(settings.STORAGES["staticfiles"]["BACKEND"])
+    return isinstance(backend, type) and issubclass(backend, FileSystemStorage)
+
+
 def _storage_in(scratch: Path) -> Any:
-    """The project's static storage, with another directory; None if it does not keep files in a directory."""
+    """The project's static storage, with another directory; None if it has one of its own."""
     from django.conf import settings
     from django.core.files.storage import FileSystemStorage, storages
 
@@ -142,6 +146,19 @@ def _storage_in(scratch: Path) -> Any:
     if isinstance(storage, FileSystemStorage) and Path(storage.location) == scratch.absolute():
         return storage
     return None
+
+
+@contextlib.contextmanager
+def _no_locks_on_files() -> Iterator[None]:
+    """Django locks each file that it writes. In a directory of our own nobody else does, and some file systems cannot."""
+    from django.core.files import locks
+
+    before = locks.lock, locks.unlock
+    locks.lock = locks.unlock = lambda *_: True
+    try:
+        yield
+    finally:
+        locks.lock, locks.unlock = before
 
 
 def _compress_once(storage: Any) -> None:

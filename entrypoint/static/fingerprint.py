@@ -1,12 +1,16 @@
-"""What says that the static files of this very build are in place already."""
+"""What says that the static files of this very build are in place already: a marker beside them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import stat
 from pathlib import Path
 
 MARKER = ".collected.json"
+LARGEST = 4096  # bytes that a marker of ours never reaches
+
 # Settings that can change what collectstatic makes, by the beginnings of their names.
 _SETTINGS = ("STATIC", "WHITENOISE_", "COMPRESS", "FILE_UPLOAD_", "INSTALLED_APPS")
 
@@ -27,12 +31,40 @@ def fingerprint(of_the_build: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def marker(root: Path, fingerprint: str, files: int) -> bytes:
+    """The marker's contents, once everything else is in place."""
+    return json.dumps({"fingerprint": fingerprint, "files": files, "state": _state(root)}).encode()
+
+
 def unchanged(root: Path, fingerprint: str) -> int | None:
     """How many files are in place, if the marker says that they are this very build's; else None."""
     if not fingerprint:
         return None
     try:
-        marker = json.loads((root / MARKER).read_bytes())
-        return int(marker["files"]) if marker["fingerprint"] == fingerprint else None
+        found = json.loads(_read(root / MARKER))
+        if found["fingerprint"] == fingerprint and found["state"] == _state(root):
+            return int(found["files"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        pass
+    return None
+
+
+def _state(root: Path) -> str:
+    """Changes when something is added to the directory, to a folder in it, or removed, or a file in it is written.
+
+    One directory is read, however many files there are below it.
+    """
+    with os.scandir(root) as entries:
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        states = [(entry.name, entry.stat(follow_symlinks=False)) for entry in visible]
+    lines = [f"{name} {state.st_mode} {state.st_mtime_ns}" for name, state in sorted(states)]
+    return hashlib.sha256("\n".join(lines).encode(errors="surrogateescape")).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    """A regular file's contents; of anything else nothing. A FIFO is not waited for, a link not followed."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, LARGEST) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    finally:
+        os.close(descriptor)

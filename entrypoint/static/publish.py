@@ -14,11 +14,14 @@ def publish(scratch: Path, root: Path, manifest: str) -> set[str]:
     """
     new, replaced = [], []
     for directory, _, files in os.walk(scratch):
+        _no_link(root, directory.removeprefix(f"{scratch}"))
         for file in files:
             name = f"{directory}/{file}".removeprefix(f"{scratch}/")
-            if not os.path.exists(f"{root}/{name}"):
+            if not os.path.lexists(f"{root}/{name}"):
                 new.append(name)
-            elif not filecmp.cmp(f"{scratch}/{name}", f"{root}/{name}", shallow=False):
+            elif os.path.islink(f"{root}/{name}") or not filecmp.cmp(
+                f"{scratch}/{name}", f"{root}/{name}", shallow=False
+            ):  # it may lead out of the directory
                 replaced.append(name)
     replaced.sort(key=lambda name: os.path.basename(name) == manifest)
     new.sort(key=lambda name: os.path.basename(name) == manifest)
@@ -37,9 +40,15 @@ def make_directory(path: Path) -> None:
         path.chmod(0o755)  # whatever the umask is
 
 
-def write(path: Path, data: bytes) -> None:
-    """Replace the file whole."""
-    temporary = path.with_name(f"{path.name}.new")
+def write(path: Path, data: bytes, scratch: Path) -> None:
+    """Replace the file whole, by way of the scratch directory."""
+    temporary = scratch / path.name
     temporary.write_bytes(data)
     temporary.chmod(0o644)
     temporary.replace(path)
+
+
+def _no_link(root: Path, folder: str) -> None:
+    """A link in the place of a folder goes: what is published through it would be written somewhere else."""
+    if folder and os.path.islink(f"{root}{folder}"):
+        os.unlink(f"{root}{folder}")

@@ -69,6 +69,19 @@ def hashed(name: str, content: bytes) -> str:
     return f"{stem}.{hashlib.md5(content).hexdigest()[:12]}{dot}{extension}"
 
 
+def test_links_that_lead_out_are_not_served(root, replica):
+    (root / "inside").mkdir()
+    (root / "inside/a.css").write_bytes(OLD)
+    (root / "here.css").symlink_to("inside/a.css")
+    (root / "file.css").symlink_to("../secret.css")
+    (root / "folder").symlink_to("..")
+    assert body(get(replica, "here.css")) == OLD
+    for name in ("file.css", "folder/secret.css", "folder/static/inside/a.css", "folder/static/file.css"):
+        response = get(replica, name)
+        assert b"outside" not in body(response)
+        assert response.status_code == 404 or name == "folder/static/inside/a.css", "it leads back in"
+
+
 def test_replaced_file_is_served_as_it_is_now(root, replica):
     put(root / "a.css", OLD)
     old = get(replica, "a.css")

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import gzip
 import json
 import os
+import platform
 import resource
+import shutil
 import stat
+import struct
 from pathlib import Path
 
-from entrypoint.stages.collect import SCRATCH
+import pytest
+
 from entrypoint.static.fingerprint import MARKER
+from entrypoint.static.lock import LOCK
+from entrypoint.static.scratch import PREFIX
+from tests.entrypoint.booting import free_port
 
 
 def contents(directory: Path) -> dict[str, bytes]:
+    """All files but the one that is there to be locked."""
     return {
-        str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in directory.rglob("*")
+        if path.is_file() and path.name != LOCK
     }
 
 
@@ -51,10 +62,13 @@ def test_files_of_others_are_left_alone(boot, project):
 
 
 def test_what_a_killed_boot_left_behind_is_removed(boot, project):
-    project.write(f"staticfiles/{SCRATCH}/shop/half.css", "body {")
+    for name in (f"{PREFIX}-abc", PREFIX):
+        project.write(f"staticfiles/{name}/shop/half.css", "body {")
+        os.utime(project.static / name, times=(0, 0))
+    project.write(f"staticfiles/{PREFIX}-new/shop/whole.css", "body { }")
     boot().serving()
-    assert not (project.static / SCRATCH).exists()
     assert not list(project.static.rglob("half*"))
+    assert list(project.static.rglob("whole*")), "somebody may be working there"
 
 
 def test_a_fingerprint_spares_the_comparison(boot, project):
@@ -164,7 +178,7 @@ def test_a_file_where_the_directory_should_be(boot, project):
 
 def test_replicas_take_turns(boot, project):
     project.static.mkdir()
-    descriptor = os.open(project.static, os.O_RDONLY)
+    descriptor = os.open(project.static / LOCK, os.O_RDWR | os.O_CREAT)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     running = boot()
     running.until_logged(f"Another process is working in {project.static}; waiting for it.")
@@ -173,6 +187,102 @@ def test_replicas_take_turns(boot, project):
     os.close(descriptor)
     running.serving()
     assert "staticfiles.json" in contents(project.static)
+
+
+SECCOMP = {"x86_64": (0xC000003E, 73), "aarch64": (0xC00000B7, 32)}  # AUDIT_ARCH, and the number of flock
+
+
+def without_locks() -> None:
+    """From now on flock fails with ENOLCK, as on some network file systems (seccomp(2), by classic BPF)."""
+    architecture, flock = SECCOMP[platform.machine()]
+    program = b"".join(
+        struct.pack("HBBI", *instruction)
+        for instruction in (
+            (0x20, 0, 0, 4),  # load the architecture
+            (0x15, 0, 3, architecture),
+            (0x20, 0, 0, 0),  # load the system call's number
+            (0x15, 0, 1, flock),
+            (0x06, 0, 0, 0x00050000 | errno.ENOLCK),
+            (0x06, 0, 0, 0x7FFF0000),  # allow
+        )
+    )
+    buffer = ctypes.create_string_buffer(program, len(program))
+    filters = ctypes.create_string_buffer(
+        struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
+    )
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    assert prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+    assert prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+
+
+def test_replicas_on_a_file_system_without_locks(boot, project):
+    replicas = [
+        boot(
+            GUNICORN_BIND=f"127.0.0.1:{free_port()}",
+            ENTRYPOINT_FINGERPRINT="build-1",
+            options={"preexec_fn": without_locks},
+        )
+        for _ in range(6)
+    ]
+    for each in replicas:
+        each.serving()
+        assert any("going on without one" in message for message in each.messages(stage="collect"))
+    files = contents(project.static)
+    assert {"shop/site.css", "shop/dot.svg", "shop/plain.txt"} < files.keys()
+    assert not list(project.static.glob(f"{PREFIX}-*"))
+    manifest = json.loads(files["staticfiles.json"])["paths"]
+    assert all(files[name] for name in manifest.values())
+
+
+OUTSIDE = "media/photo.png"
+
+
+@pytest.mark.parametrize(
+    "name", [MARKER, LOCK, PREFIX, f"{MARKER}.new", "shop", "shop/plain.txt", "staticfiles.json"]
+)
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link to a file", "link to a folder", "dangling link"])
+def test_whatever_lies_in_the_static_directory(boot, project, name, kind):
+    """What a boot cannot mend is a sentence and exit code 15; nothing outside is written or removed."""
+    project.write(OUTSIDE, "a photo")
+    place = project.static / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "fifo":
+        os.mkfifo(place)
+    elif kind == "folder":
+        (place / "deep").mkdir(parents=True)
+    else:
+        target = {"link to a file": OUTSIDE, "link to a folder": "media", "dangling link": "media/none"}[kind]
+        place.symlink_to(project.directory / target)
+    running = boot(ENTRYPOINT_FINGERPRINT="build-1")
+    in_the_way = (name, kind) in [
+        ("shop", "fifo"),
+        ("shop/plain.txt", "folder"),
+        ("staticfiles.json", "folder"),
+    ]
+    if in_the_way:
+        assert running.exit_code() == 15
+        assert f"Static files cannot be written to {project.static}: {place}" in running.error
+    else:
+        running.serving()
+        assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
+        assert not (project.static / "shop/plain.txt").is_symlink()
+        assert json.loads((project.static / MARKER).read_text())["files"] == 3
+    assert [path.name for path in (project.directory / "media").iterdir()] == ["photo.png"]
+    assert (project.directory / OUTSIDE).read_text() == "a photo"
+
+
+def test_a_directory_that_was_emptied_is_filled_again(boot, project):
+    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    for entry in project.static.glob("[!.]*"):  # as a shell's `rm -rf staticfiles/*`
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
+    (project.static / "shop/plain.txt").unlink()
+    boot(ENTRYPOINT_FINGERPRINT="build-1").serving()
+    assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
 
 
 def test_a_storage_that_is_no_directory(boot, project):
