@@ -9,7 +9,9 @@ class CoreConfig(AppConfig):
     name = "core"
 
     def ready(self) -> None:
-        """Hold settings made from production's to its invariants; raises ImproperlyConfigured."""
+        """Connect receivers, and hold settings made from production's to its invariants; raises ImproperlyConfigured."""
+        from core import logins  # noqa: F401 -- connects its receiver
+
         if not getattr(settings, "PRODUCTION", False):
             return
         problems = [

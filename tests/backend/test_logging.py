@@ -85,3 +85,24 @@ def test_requests_that_fail_are_logged_once_and_whole(server):
     records = [json.loads(line) for line in lines if line.startswith("{")]
     assert [record["logger"] for record in records] == ["django.security.DisallowedHost"]
     assert "request" not in records[0]
+
+
+LOGINS = """
+import django; django.setup()
+from django.test import Client
+client = Client(headers={"host": "api.example.com", "x-forwarded-proto": "https"}, REMOTE_ADDR="192.0.2.7")
+client.post("/admin/login/", {"username": "chef\\nFORGED", "password": "Tr0ub4dor-guess"})
+client.post("/admin/login/", {"username": "x" * 5000, "password": "x"}, headers={"x-forwarded-for": "::1"})
+"""
+
+
+def test_failed_logins_leave_address_and_name_but_no_password(server, run, production, database_variables):
+    result = run(server.directory, {**production, **database_variables}, "-c", LOGINS)
+    assert result.returncode == 0, result.stderr
+    records = [json.loads(line) for line in result.stdout.splitlines()]
+    first, second = (record for record in records if record["logger"] == "core.logins")
+    assert (first["level"], first["remote_addr"], first["user"]) == ("WARNING", "192.0.2.7", "chef\nFORGED")
+    assert r"'chef\nFORGED' from 192.0.2.7" in first["message"]
+    assert "Tr0ub4dor" not in result.stdout + result.stderr
+    assert (second["remote_addr"], second["forwarded_for"]) == ("192.0.2.7", "::1")
+    assert len(second["user"]) <= 150
