@@ -47,6 +47,15 @@ class Interrupted(BootError):
     """SIGTERM or SIGINT arrived while a migration was being applied, and the migration is finished."""
 
 
+def no_process(error: OSError) -> BootError:
+    """What to raise when the kernel refuses a further process."""
+    return BootError(
+        ExitCode.SERVER,
+        f"No further process can be started: {error.strerror}; raise the limit on processes (--pids-limit) or on"
+        " memory, or lower WEB_CONCURRENCY.",
+    )
+
+
 def describe(error: BaseException) -> str:
     """The exception as one line: type, text, and the project's file and line it came from."""
     text = _text(error)

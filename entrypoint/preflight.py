@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .configuration import Configuration
-from .errors import BootError, ExitCode
+from .errors import BootError, ExitCode, no_process
 
 
 def preflight(configuration: Configuration) -> None:
@@ -23,7 +23,10 @@ def preflight(configuration: Configuration) -> None:
     An application that needs tables, or static files, that are not there yet is left to the last stage.
     """
     reader, writer = os.pipe()
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError as error:
+        raise no_process(error) from error
     if child == 0:
         _report_and_end(configuration, writer)
     os.close(writer)

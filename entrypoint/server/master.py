@@ -14,13 +14,15 @@ import select
 import signal
 import socket
 import time
+import traceback
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
+from gunicorn.workers import workertmp
 
 from .. import log
-from ..errors import BootError, describe
+from ..errors import BootError, ExitCode, describe, no_process
 
 DRAIN = 1.0  # seconds for connections that the kernel has accepted and no worker yet
 POLL = 0.001  # seconds
@@ -28,7 +30,14 @@ STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
 class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """At SIGTERM and SIGINT: refuses new connections, finishes those that it has, ends. At SIGHUP: goes on."""
+    """At SIGTERM and SIGINT: refuses new connections, finishes those that it has, ends. At SIGHUP: goes on.
+
+    `failure` says why no worker could be started, if that is why it ended.
+    """
+
+    failure: BootError | None = None
+    _complete = False  # whether all workers have been started once
+    _told = ""  # why there can be no further worker, as the log has it
 
     def handle_int(self) -> None:
         """The same as SIGTERM; gunicorn would drop the requests. A second one still does. Called by gunicorn."""
@@ -57,15 +66,56 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             if self.cfg is not before:
                 self.setup(self.app)
 
+    def manage_workers(self) -> None:
+        """Start workers that are missing, stop those that are too many; called by gunicorn, first of all at start."""
+        super().manage_workers()
+        self._complete = True
+
     def spawn_worker(self) -> Any:
-        """Fork; called by gunicorn. Until the worker has handlers of its own, signals simply end it."""
+        """Fork; called by gunicorn. Until the worker has handlers of its own, signals simply end it.
+
+        When there can be no worker, it is the end of a server that is starting (see `failure`). One that serves goes on
+        with those that it has: gunicorn tries again in a second.
+        """
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        mask = os.umask(0o077)
+        os.umask(mask)
         _Forking.now = True
         try:
-            return super().spawn_worker()
+            pid = super().spawn_worker()
+            self._told = ""
+            return pid
+        except Exception as error:
+            if os.getpid() != self.pid:
+                raise
+            os.umask(mask)  # gunicorn forgets to when it cannot make the worker's file
+            failure = _no_worker(error)
+            if not self._complete:
+                self.failure = failure
+                raise StopIteration from error  # as at SIGTERM
+            if self._told != str(failure):
+                self._told = str(failure)
+                log.error(self._told)
+            return None
         finally:
             _Forking.now = False
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _no_worker(error: Exception) -> BootError:
+    if isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.ENOMEM):
+        return no_process(error)
+    advice = "; see that /dev/shm or /tmp is writable, and worker_tmp_dir is right"
+    return BootError(
+        ExitCode.SERVER,
+        f"No worker can be started: {describe(error)}{advice if _about_files(error) else ''}.",
+        cause=error,
+    )
+
+
+def _about_files(error: Exception) -> bool:
+    """Whether the file in which a worker shows that it is alive cannot be made."""
+    return any(frame.filename == workertmp.__file__ for frame in traceback.extract_tb(error.__traceback__))
 
 
 class _Forking:

@@ -22,7 +22,7 @@ from ..static.lock import locked
 def serve(configuration: Configuration) -> None:
     """Serve until told to stop; ends by SystemExit, as gunicorn does.
 
-    Raises BootError: SERVER for an address or a configuration that cannot be used, APPLICATION when the
+    Raises BootError: SERVER for an address or a configuration that cannot be used, and for want of workers; APPLICATION when the
     application cannot be imported.
     """
     _warn_of_media()
@@ -35,6 +35,7 @@ def serve(configuration: Configuration) -> None:
     log.info(f"Serving {configuration.wsgi_application} on {shown(cfg.address)}, workers: {cfg.workers}.")
     _leave_nothing_behind()
     master = os.getpid()
+    arbiter = None
     try:
         arbiter = Master(application)
         # gunicorn would try five times, in vain and at length. Inherited sockets are left to it.
@@ -44,6 +45,8 @@ def serve(configuration: Configuration) -> None:
         arbiter.run()
     except SystemExit as end:
         # Workers end here, too: only the master's reason is the boot's.
+        if os.getpid() == master and arbiter and arbiter.failure:
+            raise arbiter.failure from end
         if os.getpid() == master and end.code in (Master.WORKER_BOOT_ERROR, Master.APP_LOAD_ERROR):
             raise BootError(
                 ExitCode.APPLICATION,

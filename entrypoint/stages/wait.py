@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import database, log
 from ..configuration import Configuration
-from ..errors import BootError, ExitCode, describe
+from ..errors import BootError, ExitCode, describe, no_process
 
 PAUSE = 2.0  # seconds from one attempt's start to the next one's
 TRY = 3  # seconds that one pg_isready may take
@@ -55,7 +55,8 @@ def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = No
 
     `meanwhile` is called while pg_isready runs, which leaves the processor to us; at each attempt.
 
-    Raises BootError: DATABASE_REFUSED at once, DATABASE_UNAVAILABLE when the time is up.
+    Raises BootError: DATABASE_REFUSED at once, DATABASE_UNAVAILABLE when the time is up, SERVER if there can
+    be no process for pg_isready.
     """
     connection = database.own_connection()
     if connection.vendor != "postgresql":
@@ -136,6 +137,8 @@ def _pg_isready(parameters: dict[str, Any], left: float, meanwhile: Callable[[],
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+    except BlockingIOError as error:  # EAGAIN: not the program's fault
+        raise no_process(error) from error
     except OSError as error:
         raise BootError(
             ExitCode.DATABASE_REFUSED,

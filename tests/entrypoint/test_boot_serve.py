@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import threading
@@ -153,6 +154,65 @@ def test_a_worker_that_dies_is_replaced(boot):
     os.kill(worker, signal.SIGKILL)
     running.until(lambda: children(running.process.pid) not in ([worker], []))
     running.serving()
+
+
+OTHER_USER = {"user": 65534} if os.getuid() == 0 else {}  # root may start any number of processes
+AS_OTHER_USER = {"RUN_COLLECTSTATIC": "0", "options": OTHER_USER}
+
+
+@pytest.mark.parametrize(
+    ("code", "sentence"),
+    [
+        (  # as with --ipc=none
+            "worker_tmp_dir = '/nowhere'",
+            "No worker can be started: RuntimeError: /nowhere doesn't exist. Can't create workertmp.",
+        ),
+        ("worker_tmp_dir = '/proc'", "see that /dev/shm or /tmp is writable, and worker_tmp_dir is right."),
+        (
+            "import resource\nwhen_ready = lambda server: resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))",
+            "No further process can be started: Resource temporarily unavailable; raise the limit on processes",
+        ),
+        (
+            "def pre_fork(server, worker):\n    1 / 0",
+            "No worker can be started: ZeroDivisionError: division by zero (gunicorn_config.py:2).",
+        ),
+    ],
+)
+def test_no_worker_can_be_started(boot, project, code, sentence):
+    project.write("gunicorn_config.py", f"{code}\n")
+    running = boot(**AS_OTHER_USER)
+    assert running.exit_code() == 17
+    assert sentence in running.error
+
+
+def test_no_process_can_be_started_at_all(boot):
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+
+    running = boot(RUN_COLLECTSTATIC="0", options={**OTHER_USER, "preexec_fn": limited})
+    assert running.exit_code() == 17
+    assert "No further process can be started: Resource temporarily unavailable" in running.error
+
+
+def test_a_worker_that_cannot_be_replaced_is_waited_for(boot, project):
+    project.write(
+        "gunicorn_config.py",
+        "import os, resource\n_, most = resource.getrlimit(resource.RLIMIT_NPROC)\n"
+        "def pre_fork(server, worker):\n"
+        "    limit = 0 if os.path.exists('full') else most\n"
+        "    resource.setrlimit(resource.RLIMIT_NPROC, (limit, most))\n",
+    )
+    running = boot(WEB_CONCURRENCY="2", **AS_OTHER_USER).serving()
+    master = running.process.pid
+    killed, other = running.until(lambda: len(now := children(master)) == 2 and now)
+    project.write("full", "")
+    os.kill(killed, signal.SIGKILL)
+    running.until_logged("No further process can be started")
+    assert running.get("/api/health/").status == 200
+    assert children(master) == [other]
+    (project.directory / "full").unlink()
+    running.until(lambda: len(children(master)) == 2)
+    assert running.stop() == 0
 
 
 GOOD = "workers = 1\nraw_env = ['WEB_CONCURRENCY=kept']\n"
