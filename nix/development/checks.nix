@@ -103,7 +103,7 @@ in
   lint = check "lint" "ruff check && ruff format --check && mypy";
   entrypoint = check "entrypoint" (pytest "tests/entrypoint");
   backend = check "backend" (pytest "tests/backend");
-  debian = check "debian" (pytest "tests/debian");
+  debian = check "debian" "PATH=$PATH:${pkgs.bashInteractive}/bin ${pytest "tests/debian"}";
   image = check "image" "IMAGE=${image} UNTIDY=${untidy} ${pytest "tests/image"}";
   bench = check "bench" "BENCH=${import ./bench.nix { inherit pkgs image; }}/bin/bench ${pytest "tests/bench"}";
   sbom = check "sbom" "IMAGE=${image} SBOM=${image.sbom} LABELS=${labels} ${pytest "tests/sbom"}";

@@ -1,0 +1,94 @@
+"""`nixw` on a machine whose programs stand in a folder of the test: what it writes, and where."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TOOLS = "basename cat cksum cp dirname find getent grep head ls mkdir mktemp mv readlink rm sed sleep sort touch tr"
+# Not sh: busybox runs its own programs rather than those on PATH.
+SHELL = shutil.which("bash") or "bash"
+PROGRAMS = {
+    "id": "echo 0",  # root
+    "apt-get": 'echo "E: the disk is full"; exit 100',
+    "git": "",
+    "python3": "",
+    # Prints the folder that the package set is taken from.
+    "nix": 'case $1 in --version) echo 2.8.0 ;; *) for word; do case $word in path:*) echo "$word" ;; esac; done ;; esac',
+}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Start nixw in a project with a lock of its own; `programs` replace PROGRAMS (None: not on this machine)."""
+    project, temporary = tmp_path / "project", tmp_path / "tmp"
+    (project / "debian").mkdir(parents=True)
+    (project / "flake.nix").write_text("{}")
+    (project / "debian/lock.json").write_text("{}")
+    temporary.mkdir()
+
+    def run(programs: dict[str, str | None]) -> subprocess.Popen[str]:
+        machine = tmp_path / "bin"
+        if not machine.exists():
+            machine.mkdir()
+            for name in TOOLS.split():
+                (machine / name).symlink_to(shutil.which(name) or f"/bin/{name}")
+            for name, body in (PROGRAMS | programs).items():
+                if body is not None:
+                    (machine / name).unlink(missing_ok=True)
+                    (machine / name).write_text(f"#!{SHELL}\n{body}\n")
+                    (machine / name).chmod(0o755)
+        return subprocess.Popen(
+            [SHELL, ROOT / "nixw", "build"],
+            cwd=project,
+            env={
+                "HOME": str(tmp_path / "home"),
+                "TMPDIR": str(temporary),
+                "PATH": str(machine),
+                "NIXW_PACKAGES": "debian",
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    return run
+
+
+def test_root_writes_no_file_whose_name_others_can_guess(start, tmp_path):
+    theirs = tmp_path / "theirs"
+    theirs.write_text("kept")
+    (tmp_path / "tmp/nixw-0.log").symlink_to(theirs)
+    process = start({"nix": None})
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 100
+    assert "apt-get could not install nix-bin: E: the disk is full" in said
+    assert theirs.read_text() == "kept"
+    assert os.listdir(tmp_path / "tmp") == ["nixw-0.log"]
+
+
+def test_two_that_copy_the_set_at_once(start, tmp_path):
+    """Each waits, after its copy, until the other has made one too."""
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    copy = shutil.which("cp")
+    together = f"""{copy} "$@"
+    case "$*" in *lock.json*) ;; *) exit ;; esac
+    touch {copies}/$$
+    for second in 1 2 3 4 5 6 7 8 9 10; do [ "$(ls {copies} | grep -c .)" = 1 ] || break; sleep 1; done"""
+    programs = {"cp": together, "apt-get": ""}
+    both = [start(programs), start(programs)]
+    printed = [process.communicate(timeout=60) for process in both]
+    assert [process.returncode for process in both] == [0, 0], printed
+    assert len(os.listdir(copies)) == 2
+    cache = tmp_path / "home/.cache/nixw"
+    (folder,) = (path for path in cache.iterdir() if path.is_dir())
+    assert [out for out, _ in printed] == [f"path:{folder}\n"] * 2
+    expected = {path.name for path in (ROOT / "nix/debian").iterdir()}
+    assert {path.name for path in folder.iterdir()} ^ expected <= {"__pycache__"}
