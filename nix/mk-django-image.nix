@@ -8,8 +8,8 @@
   pyproject ? src + "/pyproject.toml",
   # The image's name. The default is the project's, from pyproject.toml.
   name ? null,
-  # The image's tag.
-  tag ? "latest",
+  # The image's tag. The default is `latest` for `docker load`, and the project's version in a registry.
+  tag ? null,
   # The settings module, and the WSGI application that gunicorn serves.
   settingsModule ? "config.settings.production",
   wsgiApplication ? "${builtins.head (builtins.split "\\." settingsModule)}.wsgi:application",

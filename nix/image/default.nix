@@ -59,8 +59,13 @@ let
     inherit (project) metadata;
   };
 
+  # A registry keeps each version; an engine has the newest. `+` and `!` are for versions, not for tags.
+  version = builtins.replaceStrings [ "+" "!" ] [ "-" "-" ] (project.metadata.version or "latest");
+  tagOr = default: if tag != null then tag else default;
+
   arguments = {
-    inherit name tag;
+    inherit name;
+    tag = tagOr "latest";
 
     extraCommands = ''
       cp -r ${project.package} app
@@ -148,7 +153,10 @@ pkgs.dockerTools.buildLayeredImage arguments
   # The same image as a program that writes it to standard output, as an OCI image layout, and as a program that pushes
   # it to a registry.
   inherit stream oci;
-  push = import ./push.nix { inherit pkgs oci; };
+  push = import ./push.nix {
+    inherit pkgs oci;
+    tag = tagOr version;
+  };
   # The same project, run without a container.
   run = import ../run {
     inherit

@@ -1,6 +1,6 @@
 """`nix run .#push -- DESTINATION [OPTIONS]`: an image into a registry.
 
-DESTINATION is docker://HOST[:PORT]/NAME[:TAG]; without a tag it is "latest". OPTIONS are those of `skopeo copy`.
+DESTINATION is docker://HOST[:PORT]/NAME[:TAG]; without a tag it gets the project's version. OPTIONS are those of `skopeo copy`.
 Credentials are those of `docker login`, `podman login` and `skopeo login`, or of the file that REGISTRY_AUTH_FILE names.
 On stdout: progress, if that is a terminal; last, what was pushed as HOST/NAME@DIGEST.
 
@@ -70,12 +70,12 @@ class PushError(Exception):
 
 
 def main() -> int:
-    skopeo, layout, certificates, *arguments = sys.argv[1:]
+    skopeo, layout, certificates, tag, *arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__.strip())
         return 0
     try:
-        destination = read_destination(arguments)
+        destination = read_destination(arguments, tag)
         announce(Path(layout), destination[0])
         digest = copy(skopeo, layout, destination, arguments[1:], environment(certificates))
     except PushError as error:
@@ -87,8 +87,8 @@ def main() -> int:
     return 0
 
 
-def read_destination(arguments: list[str]) -> re.Match[str]:
-    """The parts of the destination.
+def read_destination(arguments: list[str], tag: str) -> re.Match[str]:
+    """The parts of the destination, with `tag` where it has none.
 
     Raises:
         PushError: there is none, or it is none. The sentence does not repeat a destination that may hold a password.
@@ -96,7 +96,7 @@ def read_destination(arguments: list[str]) -> re.Match[str]:
     if not arguments:
         raise PushError(2, f"say where to: {EXAMPLE}.")
     if parts := DESTINATION.fullmatch(arguments[0]):
-        return parts
+        return parts if parts["tag"] else read_destination([f"{arguments[0]}:{tag}"], tag)
     if "@" in arguments[0]:
         raise PushError(2, f"a destination has neither credentials nor a digest in it; write {EXAMPLE}.")
     raise PushError(2, f'"{arguments[0]}" is not a destination; write {EXAMPLE}.')

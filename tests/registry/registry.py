@@ -66,3 +66,8 @@ class Registry:
         """What it stores, by digest: layers, configurations and manifests."""
         files = (self.folder / "storage/docker/registry/v2/blobs/sha256").glob("*/*/data")
         return {f"sha256:{file.parent.name}": file.read_bytes() for file in files}
+
+    def tags(self, name: str) -> dict[str, str]:
+        """The digests that it stores under a name, by tag."""
+        folder = self.folder / "storage/docker/registry/v2/repositories" / name / "_manifests/tags"
+        return {tag.name: (tag / "current/link").read_text() for tag in folder.iterdir()}

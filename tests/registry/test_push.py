@@ -6,6 +6,7 @@ import io
 import secrets
 import subprocess
 import tarfile
+import tomllib
 
 import pytest
 
@@ -33,6 +34,13 @@ def test_push_again_moves_nothing(registry, first):
     assert done.stdout.strip() == first.reference
     assert registry.uploads() == uploads
     assert registry.blobs() == stored
+
+
+def test_without_a_tag_it_gets_the_version(registry, first):
+    version = tomllib.loads((ROOT / "backend/pyproject.toml").read_text())["project"]["version"]
+    done = push(f"docker://{registry.host}/team/untagged", PLAIN)
+    assert done.returncode == 0, done.stderr
+    assert registry.tags("team/untagged") == {version: first.digest}
 
 
 def test_after_an_edit_only_the_layer_with_it_moves(registry, first, edited):
