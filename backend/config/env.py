@@ -99,6 +99,16 @@ class Environment:
             return default
         return value or default
 
+    def file(self, name: str, content: str) -> str:
+        """The path of a file that can be read and holds `content`, or an empty string."""
+        path = self._text(name)
+        if (
+            path
+            and self._content(f"{name} names {shown(path)}, which ", path, f"let it name {content}") is None
+        ):
+            return ""
+        return path
+
     def hosts(self, name: str) -> list[str]:
         """Required: host names for ALLOWED_HOSTS, comma separated; `.example.com` takes in subdomains."""
         hosts = self._list(name, "the host names that this server answers to, such as api.example.com")
@@ -182,16 +192,8 @@ class Environment:
     def _secret_file(self, name: str, path: str) -> str:
         problem = f"{name}_FILE names {shown(path)}, which "
         advice = f"let it name a readable file that holds {name} alone"
-        try:
-            # Asked before opening: opening a pipe would wait for its writer for ever.
-            if not stat.S_ISREG(os.stat(path).st_mode):
-                self.problem(f"{problem}is not a regular file: {advice}.")
-                return ""
-            with open(path, "rb") as file:
-                content = file.read(FILE_LIMIT + 1)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "its name is not valid"
-            self.problem(f"{problem}cannot be read ({reason}): {advice}.")
+        content = self._content(problem, path, advice)
+        if content is None:
             return ""
         content = content.removesuffix(b"\n").removesuffix(b"\r") if content.endswith(b"\n") else content
         if not content.strip():
@@ -206,6 +208,20 @@ class Environment:
             except UnicodeDecodeError:
                 self.problem(f"{problem}is not UTF-8 text: {advice}.")
         return ""
+
+    def _content(self, problem: str, path: str, advice: str) -> bytes | None:
+        """What the file begins with, FILE_LIMIT + 1 bytes at most; None if it cannot be read."""
+        try:
+            # Asked before opening: opening a pipe would wait for its writer for ever.
+            if not stat.S_ISREG(os.stat(path).st_mode):
+                self.problem(f"{problem}is not a regular file: {advice}.")
+                return None
+            with open(path, "rb") as file:
+                return file.read(FILE_LIMIT + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "its name is not valid"
+            self.problem(f"{problem}cannot be read ({reason}): {advice}.")
+            return None
 
 
 # Near misses are looked for among the others: DJANGO_SECRET_KEY may be meant for SECRET_KEY,

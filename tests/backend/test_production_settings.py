@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+
+from cluster import Cluster
 
 REQUIRED = [
     "SECRET_KEY",
@@ -14,6 +21,27 @@ REQUIRED = [
     "CSRF_TRUSTED_ORIGINS",
     "CORS_ALLOWED_ORIGINS",
 ]
+
+
+@pytest.fixture(scope="module")
+def tcp_database() -> Iterator[dict[str, str]]:
+    """The POSTGRES_ variables of a cluster on TCP: TLS is not for Unix sockets."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    directory = Path(tempfile.mkdtemp(prefix="backend-"))
+    directory.chmod(0o755)
+    try:
+        with Cluster(directory / "cluster", port, {"fsync": "off"}) as cluster:
+            yield {
+                "POSTGRES_HOST": "127.0.0.1",
+                "POSTGRES_PORT": str(port),
+                "POSTGRES_USER": "postgres",
+                "POSTGRES_DB": "postgres",
+                "POSTGRES_PASSWORD": cluster.password,
+            }
+    finally:
+        shutil.rmtree(directory)
 
 
 def refusal(load, variables) -> list[str]:
@@ -42,6 +70,56 @@ def test_database_address_from_the_environment(load, production):
     }
     database = load({**production, **address})["DATABASES"]["default"]
     assert [database[key] for key in ("HOST", "PORT", "USER", "NAME")] == ["/run/postgresql", 6432, "u", "d"]
+
+
+def test_tls_to_the_database(load, production, tmp_path):
+    """Not set, it is left to libpq, which reads PGSSLMODE and its like."""
+    assert not any(name.startswith("ssl") for name in load(production)["DATABASES"]["default"]["OPTIONS"])
+    required = load({**production, "POSTGRES_SSLMODE": "Require"})["DATABASES"]["default"]["OPTIONS"]
+    assert required["sslmode"] == "require"
+    certificate = tmp_path / "ca.pem"
+    certificate.touch()
+    verified = {"POSTGRES_SSLMODE": "verify-full", "POSTGRES_SSLROOTCERT": str(certificate)}
+    options = load({**production, **verified})["DATABASES"]["default"]["OPTIONS"]
+    assert (options["sslmode"], options["sslrootcert"]) == ("verify-full", str(certificate))
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"POSTGRES_SSLMODE": "on"}, "POSTGRES_SSLMODE is 'on': give it disable or "),
+        ({"POSTGRES_SSLMODE": "verify-full"}, "POSTGRES_SSLROOTCERT is not set, but "),
+        ({"POSTGRES_SSLMODE": "verify-ca"}, "POSTGRES_SSLROOTCERT is not set, but "),
+        ({"POSTGRES_SSLROOTCERT": __file__}, "POSTGRES_SSLROOTCERT is set, but nothing "),
+        (
+            {"POSTGRES_SSLROOTCERT": __file__, "POSTGRES_SSLMODE": "prefer"},
+            "POSTGRES_SSLROOTCERT is set, but ",
+        ),
+        (
+            {"POSTGRES_SSLROOTCERT": "/nowhere/ca.pem", "POSTGRES_SSLMODE": "verify-ca"},
+            "POSTGRES_SSLROOTCERT names '/nowhere/ca.pem', which cannot be read (No such file or directory): ",
+        ),
+        (
+            {"POSTGRES_SSLROOTCERT": "/", "POSTGRES_SSLMODE": "verify-ca"},
+            "POSTGRES_SSLROOTCERT names '/', which is not a regular file: ",
+        ),
+    ],
+)
+def test_tls_that_is_not_what_it_seems_is_refused(load, production, variables, sentence):
+    (line,) = refusal(load, {**production, **variables})
+    assert line.startswith(sentence)
+
+
+def test_a_server_without_tls_is_refused_when_tls_is_required(run, backend, production, tcp_database):
+    code = (
+        "import django; django.setup(); from django.db import connection\n"
+        "with connection.cursor() as cursor: cursor.execute('SELECT 1'); print(cursor.fetchone())"
+    )
+    plain = run(backend, {**production, **tcp_database}, "-c", code)
+    assert plain.stdout == "(1,)\n", plain.stderr
+    required = run(backend, {**production, **tcp_database, "POSTGRES_SSLMODE": "require"}, "-c", code)
+    assert required.returncode != 0
+    assert "server does not support SSL, but SSL was required" in required.stderr
 
 
 @pytest.mark.parametrize("name", REQUIRED)
