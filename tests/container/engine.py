@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 120.0  # seconds after which a test gives up
+from tests.running import PATIENCE, Logged, until
+
 ENDED = 1.0  # seconds after which a container that is waited for is looked at: has it ended?
 
 
@@ -35,16 +36,6 @@ def docker(*arguments: str, check: bool = True, timeout: float = PATIENCE, text:
     return done.stdout.strip()
 
 
-def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, pause: float = 0.05) -> Any:
-    """Wait until the condition holds, and return what it gave. It is looked at every `pause` seconds."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(pause)
-    raise AssertionError(f"waited in vain for {what}")
-
-
 @dataclass
 class Response:
     """An HTTP answer."""
@@ -58,7 +49,7 @@ class Response:
         return json.loads(self.body)
 
 
-class Container:
+class Container(Logged):
     """A container that was created; started or not."""
 
     def __init__(self, number: str, name: str) -> None:
@@ -109,35 +100,6 @@ class Container:
             ["docker", "logs", self.id], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=PATIENCE
         )
         return done.stdout.decode(errors="replace")
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """The same as log records; fails at a line that is none."""
-        found = []
-        for line in self.output.splitlines():
-            try:
-                record = json.loads(line)
-            except ValueError:
-                raise AssertionError(f"not a JSON object: {line!r}") from None
-            assert isinstance(record, dict), line
-            assert list(record)[:4] == ["timestamp", "level", "logger", "message"], line
-            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["timestamp"]), line
-            found.append(record)
-        return found
-
-    def messages(self, **fields: object) -> list[str]:
-        """The messages of the records that have these fields."""
-        return [
-            record["message"] for record in self.records if all(record.get(k) == v for k, v in fields.items())
-        ]
-
-    @property
-    def error(self) -> str:
-        """The one ERROR with which the boot ended."""
-        errors = self.messages(level="ERROR")
-        assert len(errors) == 1, self.output
-        assert "Traceback" not in self.output
-        return errors[0]
 
     def execute(self, *command: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """`docker exec`."""
@@ -194,7 +156,7 @@ class Container:
                 look_again = time.monotonic() + ENDED
             return value
 
-        return until(checked, what, pause=pause)
+        return until(checked, what, PATIENCE, pause)
 
     def until_logged(self, text: str) -> Container:
         self.until(lambda: text in self.output, repr(text), pause=0.2)

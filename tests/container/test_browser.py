@@ -6,9 +6,10 @@ import struct
 import zlib
 from pathlib import Path
 
-from tests.container.engine import ARTEFACTS, until
+from tests.container.engine import ARTEFACTS
 from tests.container.needs import need
 from tests.container.webdriver import Browser, browser
+from tests.running import until
 
 USER, PASSWORD = "cook", "a-long-password-1"
 

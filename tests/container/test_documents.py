@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.engine import PATIENCE, ROOT, Container, docker, until
+from tests.container.engine import PATIENCE, ROOT, Container, docker
 from tests.container.lab import PRODUCTION, migration, unique
 from tests.container.needs import unavailable
+from tests.running import until
 
 API = {"Host": "api.example.com", "X_Forwarded_Proto": "https"}
 

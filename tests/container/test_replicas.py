@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.engine import Container, docker, until
+from tests.container.engine import Container, docker
 from tests.container.lab import Database, Lab, migration, unique
 from tests.container.needs import need
+from tests.running import until
 
 REPLICAS = 8
 LAST = "0005_test"

@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from tests.container.engine import Container, Response, docker, until
+from tests.container.engine import Container, Response, docker
 from tests.container.lab import Database, Lab, migration
+from tests.running import until
 
 MOMENTS = 12
 PROMPT = 1.0  # seconds from the signal to the end, as promised

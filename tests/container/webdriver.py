@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.container.engine import PATIENCE, until
+from tests.container.engine import PATIENCE
+from tests.running import until
 
 # As root, Chromium has no sandbox of its own; and it shall ask nobody but the tests' server.
 ARGUMENTS = [

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ from typing import Any
 import psycopg2
 
 from cluster import Cluster
+from tests.running import Logged, until
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRYPOINT = ROOT / "entrypoint" / "bin" / "entrypoint"
@@ -63,7 +61,7 @@ class Project:
         )
 
 
-class Boot:
+class Boot(Logged):
     """A running entrypoint."""
 
     def __init__(
@@ -89,44 +87,22 @@ class Boot:
         """What it has written so far."""
         return Path(self._log.name).read_text()
 
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        """The same as log records; fails if a line is none."""
-        found = []
-        for line in self.output.splitlines():
-            record = json.loads(line)
-            assert list(record)[:4] == ["timestamp", "level", "logger", "message"], line
-            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["timestamp"])
-            found.append(record)
-        return found
-
-    def messages(self, **fields: object) -> list[str]:
-        """The messages of the records that have these fields."""
-        return [
-            record["message"] for record in self.records if all(record.get(k) == v for k, v in fields.items())
-        ]
-
-    @property
-    def error(self) -> str:
-        """The one ERROR message with which the boot ended."""
-        errors = self.messages(level="ERROR")
-        assert len(errors) == 1, self.output
-        assert "Traceback" not in self.output
-        return errors[0]
-
     def exit_code(self) -> int:
         """Wait for the end."""
         return self.process.wait(PATIENCE)
 
     def until(self, condition: Callable[[], Any]) -> Any:
         """Wait until the condition holds; return what it gave."""
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            if value := condition():
-                return value
-            assert self.process.poll() is None, self.output
-            time.sleep(0.02)
-        raise AssertionError(f"waited in vain: {self.output}")
+
+        def checked() -> Any:
+            value = condition()
+            assert value or self.process.poll() is None, "it ended"
+            return value
+
+        try:
+            return until(checked, "a condition", PATIENCE, pause=0.02)
+        except AssertionError:
+            raise AssertionError(self.output) from None
 
     def until_logged(self, text: str) -> None:
         """Wait until the log holds the text."""
