@@ -35,7 +35,6 @@ class Configuration(NamedTuple):
     log_to_files: bool
     healthcheck_path: str
     superuser: bool
-    fingerprint: str
     explicit: frozenset[str]
 
     @property
@@ -65,7 +64,6 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         log_to_files=reader.flag("GUNICORN_LOG_TO_FILES"),
         healthcheck_path=reader.text("HEALTHCHECK_PATH"),
         superuser=reader.superuser(),
-        fingerprint=environ.get("ENTRYPOINT_FINGERPRINT", ""),
         explicit=frozenset(name for name in BY_NAME if environ.get(name)),
     )
 

@@ -117,12 +117,6 @@ VARIABLES = (
     ),
     Variable("DJANGO_SUPERUSER_EMAIL", Kind.TEXT, "", "The superuser's e-mail address."),
     Variable("DJANGO_SUPERUSER_PASSWORD", Kind.SECRET, "", "The superuser's password."),
-    Variable(
-        "ENTRYPOINT_FINGERPRINT",
-        Kind.TEXT,
-        "",
-        "Set by the image's build; changes when the static files can have changed. Not set by hand.",
-    ),
 )
 
 # Each of these may also be given as a file, named by the variable NAME_FILE.

@@ -58,7 +58,7 @@ def collect(configuration: Configuration) -> None:
             if root:
                 make_directory(root)
                 stack.enter_context(locked(root, fcntl.LOCK_EX))
-            _collect(configuration, root)
+            _collect(root)
     except BootError:
         raise
     except OSError as error:
@@ -69,11 +69,11 @@ def collect(configuration: Configuration) -> None:
         ) from error
 
 
-def _collect(configuration: Configuration, root: Path | None) -> None:
+def _collect(root: Path | None) -> None:
     if not root or not _keeps_files_in_a_directory():
         _run(None)
         return
-    fingerprint = fingerprint_of(configuration.fingerprint)
+    fingerprint = fingerprint_of(Path.cwd())
     total = unchanged(root, fingerprint)
     if total is not None:
         _report(root, 0, total)

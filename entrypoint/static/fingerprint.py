@@ -10,16 +10,18 @@ from pathlib import Path
 
 MARKER = ".collected.json"
 LARGEST = 4096  # bytes that a marker of ours never reaches
+_BUILD = ".fingerprint"
 
 # Settings that can change what collectstatic makes, by the beginnings of their names.
 _SETTINGS = ("STATIC", "WHITENOISE_", "COMPRESS", "FILE_UPLOAD_", "INSTALLED_APPS")
 
 
-def fingerprint(of_the_build: str) -> str:
-    """Changes whenever the result of collectstatic can have changed; "" if the build gave none.
+def fingerprint(project: Path) -> str:
+    """Changes whenever the result of collectstatic can have changed; "" if the project's build gave none.
 
     No secret goes into it, for the file that keeps it lies in a public directory.
     """
+    of_the_build = _of_the_build(project)
     if not of_the_build:
         return ""
     import django
@@ -29,6 +31,15 @@ def fingerprint(of_the_build: str) -> str:
     values["STORAGES"] = repr(settings.STORAGES.get("staticfiles"))
     parts = [of_the_build, django.__version__, sorted(values.items())]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _of_the_build(project: Path) -> str:
+    """What the image's build wrote (nix/image/fingerprint.py); "" where another tree is mounted."""
+    try:
+        own = (project / _BUILD).read_text()
+        return own + "".join((project / folder / _BUILD).read_text() for folder in own.splitlines()[1:])
+    except (OSError, ValueError):
+        return ""
 
 
 def marker(root: Path, fingerprint: str, files: int) -> bytes:

@@ -23,6 +23,7 @@
 }:
 let
   inherit (pkgs) lib;
+  inherit (import ../versions.nix pkgs) python;
 
   user = "${toString uid}:${toString gid}";
 
@@ -34,10 +35,14 @@ let
   ]
   ++ extraPrograms;
 
-  # The same contents have the same fingerprint: what was collected from them need not be collected again.
-  fingerprint = builtins.hashString "sha256" (
-    builtins.unsafeDiscardStringContext "${project.package} ${environment}"
-  );
+  # The project with its fingerprint: what was collected from the same contents need not be collected again.
+  application = pkgs.runCommand "application" { } ''
+    cp -r ${project.package} $out
+    chmod -R u+w $out
+    ${python}/bin/python3 ${./fingerprint.py} $out ${
+      builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")
+    }
+  '';
 
   etc = import ./etc.nix { inherit pkgs uid gid; };
 
@@ -68,7 +73,7 @@ let
     tag = tagOr "latest";
 
     extraCommands = ''
-      cp -r ${project.package} app
+      cp -r ${application} app
       cp -r ${etc} etc
       chmod u+w etc
       cp -r ${distribution}/. .
@@ -131,7 +136,6 @@ let
           PYTHONDONTWRITEBYTECODE = "1";
           DJANGO_SETTINGS_MODULE = settingsModule;
           WSGI_APPLICATION = wsgiApplication;
-          ENTRYPOINT_FINGERPRINT = fingerprint;
         }
         // env
       );
@@ -149,7 +153,7 @@ pkgs.dockerTools.buildLayeredImage arguments
 // {
   inherit environment entrypoint sbom;
   inherit (arguments) config;
-  project = project.package;
+  project = application;
   # The same image as a program that writes it to standard output, as an OCI image layout, and as a program that pushes
   # it to a registry.
   inherit stream oci;
@@ -161,7 +165,7 @@ pkgs.dockerTools.buildLayeredImage arguments
   run = import ../run {
     inherit
       pkgs
-      project
+      application
       environment
       entrypoint
       ;

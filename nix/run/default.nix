@@ -1,7 +1,8 @@
 # `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own.
 {
   pkgs,
-  project,
+  # The folder that the image has as /app.
+  application,
   environment,
   entrypoint,
   # The image's environment variables, as a set. Those that are set already win.
@@ -24,5 +25,5 @@ pkgs.writeShellScriptBin "run" ''
       pkgs.busybox
     ]
   }
-  exec python3 ${./.} --project ${project.package} --entrypoint ${entrypoint}/bin/entrypoint "$@"
+  exec python3 ${./.} --project ${application} --entrypoint ${entrypoint}/bin/entrypoint "$@"
 ''

@@ -292,9 +292,12 @@ def test_a_tree_mounted_over_the_application(lab, database, tmp_path):
     assert (tree / "staticfiles/admin/css/base.css").is_file()
     assert (tree / "staticfiles").stat().st_uid == 1000
     assert backend.get("/static/admin/css/base.css").status == 200
+    # An edit arrives at the next start.
+    (tree / "core/static/core/site.css").write_text("body { color: teal }\n")
     docker("restart", backend.id)
     backend.until_answers()
     assert (tree / "staticfiles/admin/css/base.css").is_file()
+    assert backend.get("/static/core/site.css").body == b"body { color: teal }\n"
 
 
 def test_the_commands(lab, database):

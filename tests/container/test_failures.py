@@ -240,7 +240,7 @@ def test_collectstatic_itself_fails(lab, database, tmp_path):
     file.write_text("body { background: url('nothing.png') }\n")
     options = mounted(file, "/app/core/static/core/site.css")
     refused(
-        lab.backend(options=options, fresh=True, ENTRYPOINT_FINGERPRINT="", **database.environment),
+        lab.backend(options=options, fresh=True, **database.environment),
         *(15, "nothing.png"),
     )
 

@@ -72,19 +72,22 @@ def test_what_a_killed_boot_left_behind_is_removed(boot, project):
 
 
 def test_a_fingerprint_spares_the_comparison(boot, project):
-    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    project.write(".fingerprint", "build-1")
+    boot().serving().stop()
     # Only a comparison of contents could notice this.
     (project.static / "shop/plain.txt").write_text("tampered\n")
-    same = boot(ENTRYPOINT_FINGERPRINT="build-1").serving()
+    same = boot().serving()
     assert f"0 static files copied to '{project.static}', 3 unmodified." in same.messages(stage="collect")
     assert (project.static / "shop/plain.txt").read_text() == "tampered\n"
     same.stop()
-    boot(ENTRYPOINT_FINGERPRINT="build-2").serving()
+    project.write(".fingerprint", "build-2")
+    boot().serving()
     assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
 
 
 def test_a_setting_that_changes_the_result_changes_the_fingerprint(boot, project):
     project.write("more/extra.txt", "more\n")
+    project.write(".fingerprint", "build-1")
     seen = []
     for setting in (
         "",
@@ -94,7 +97,7 @@ def test_a_setting_that_changes_the_result_changes_the_fingerprint(boot, project
         "INSTALLED_APPS.append('django.contrib.contenttypes')",
     ):
         project.add_setting(setting)
-        running = boot(ENTRYPOINT_FINGERPRINT="build-1", RUN_MIGRATIONS="0")
+        running = boot(RUN_MIGRATIONS="0")
         running.until_logged('"copied": ')
         running.stop()
         seen.append(json.loads((project.static / MARKER).read_text())["fingerprint"])
@@ -102,9 +105,24 @@ def test_a_setting_that_changes_the_result_changes_the_fingerprint(boot, project
 
 
 def test_without_a_fingerprint_there_is_no_marker(boot, project):
-    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    project.write(".fingerprint", "build-1")
+    boot().serving().stop()
+    (project.directory / ".fingerprint").unlink()
     boot().serving()
     assert not (project.static / MARKER).exists()
+
+
+@pytest.mark.parametrize("mounted", ["", "shop/"], ids=["project", "folder"])
+def test_a_tree_that_is_mounted_over_the_images_is_compared(boot, project, mounted):
+    """It has other files, and no fingerprint."""
+    project.write(".fingerprint", "build-1\nshop")
+    project.write("shop/.fingerprint", "shop-1")
+    boot().serving().stop()
+    assert (project.static / MARKER).exists()
+    (project.directory / mounted / ".fingerprint").unlink()
+    project.write("shop/static/shop/plain.txt", "edited\n")
+    boot().serving().stop()
+    assert (project.static / "shop/plain.txt").read_text() == "edited\n"
 
 
 def test_a_manifest_loaded_before_is_loaded_again(boot, project):
@@ -216,10 +234,10 @@ def without_locks() -> None:
 
 
 def test_replicas_on_a_file_system_without_locks(boot, project):
+    project.write(".fingerprint", "build-1")
     replicas = [
         boot(
             GUNICORN_BIND=f"127.0.0.1:{free_port()}",
-            ENTRYPOINT_FINGERPRINT="build-1",
             options={"preexec_fn": without_locks},
         )
         for _ in range(6)
@@ -253,7 +271,8 @@ def test_whatever_lies_in_the_static_directory(boot, project, name, kind):
     else:
         target = {"link to a file": OUTSIDE, "link to a folder": "media", "dangling link": "media/none"}[kind]
         place.symlink_to(project.directory / target)
-    running = boot(ENTRYPOINT_FINGERPRINT="build-1")
+    project.write(".fingerprint", "build-1")
+    running = boot()
     in_the_way = (name, kind) in [
         ("shop", "fifo"),
         ("shop/plain.txt", "folder"),
@@ -272,16 +291,17 @@ def test_whatever_lies_in_the_static_directory(boot, project, name, kind):
 
 
 def test_a_directory_that_was_emptied_is_filled_again(boot, project):
-    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    project.write(".fingerprint", "build-1")
+    boot().serving().stop()
     for entry in project.static.glob("[!.]*"):  # as a shell's `rm -rf staticfiles/*`
         if entry.is_dir():
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    boot(ENTRYPOINT_FINGERPRINT="build-1").serving().stop()
+    boot().serving().stop()
     assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
     (project.static / "shop/plain.txt").unlink()
-    boot(ENTRYPOINT_FINGERPRINT="build-1").serving()
+    boot().serving()
     assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
 
 
