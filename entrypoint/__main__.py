@@ -168,9 +168,11 @@ def run_migrate(configuration: Configuration, connection: Any) -> None:
 
         forgiving(configuration, lambda: apply(configuration, connection, lambda: preflight(configuration)))
     else:
+        from . import database, schema
+
         log.info("Migrations are skipped (RUN_MIGRATIONS=0).")
-        if connection is not None:
-            connection.close()
+        with contextlib.closing(connection or database.own_connection()) as own:
+            schema.compare(configuration, own)
 
 
 def run_collect(configuration: Configuration) -> None:

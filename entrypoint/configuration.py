@@ -24,6 +24,7 @@ class Configuration(NamedTuple):
     wsgi_application: str
     run_migrations: bool
     strict: bool
+    schema_ahead: str
     run_collectstatic: bool
     database_wait_timeout: int
     migration_lock_timeout: int
@@ -53,6 +54,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         wsgi_application=reader.text("WSGI_APPLICATION"),
         run_migrations=reader.flag("RUN_MIGRATIONS"),
         strict=reader.flag("MIGRATIONS_STRICT"),
+        schema_ahead=reader.choice("SCHEMA_AHEAD"),
         run_collectstatic=reader.agreeing_flags("RUN_COLLECTSTATIC", "DJANGO_COLLECTSTATIC"),
         database_wait_timeout=reader.integer("DATABASE_WAIT_TIMEOUT"),
         migration_lock_timeout=reader.integer("MIGRATION_LOCK_TIMEOUT"),
@@ -131,11 +133,14 @@ class _Reader:
             return value
         return variable.default
 
-    def choice(self, name: str) -> None:
-        value = self._environ.get(name, "")
-        choices = BY_NAME[name].choices
-        if value and value.strip().lower() not in choices:
-            self._refuse(name, f"use {' or '.join(choices)}")
+    def choice(self, name: str) -> str:
+        variable = BY_NAME[name]
+        value = self._environ.get(name, "").strip().lower()
+        if value in variable.choices:
+            return value
+        if self._environ.get(name):
+            self._refuse(name, f"use {' or '.join(variable.choices)}")
+        return variable.default
 
     def address(self, name: str) -> tuple[str, int]:
         host, _, port = self._value(name).rpartition(":")

@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     SUPERUSER = 16
     SERVER = 17
     APPLICATION = 18
+    SCHEMA_AHEAD = 19
     UNHEALTHY = 20
     NOT_EXECUTABLE = 126
     NOT_FOUND = 127

@@ -50,6 +50,13 @@ VARIABLES = (
         "1",
         "0 is the emergency mode: failures of migrate, collectstatic and the superuser are warnings.",
     ),
+    Variable(
+        "SCHEMA_AHEAD",
+        Kind.CHOICE,
+        "warn",
+        "What to do if a later release has applied migrations that this one does not have.",
+        choices=("warn", "refuse"),
+    ),
     Variable("RUN_COLLECTSTATIC", Kind.FLAG, "1", "Collect static files at start; 0 skips it."),
     Variable(
         "DJANGO_COLLECTSTATIC", Kind.FLAG, "1", "Another name of RUN_COLLECTSTATIC; both set must agree."

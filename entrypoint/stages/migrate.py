@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import capture, database, log
+from .. import capture, database, log, schema
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, Interrupted, describe
 from ..signals import Deferred
@@ -30,17 +30,17 @@ def migrate(
     `before_changes` is called once if there is something to apply, before the database is changed; it may raise BootError.
 
     Raises BootError: APPLICATION if the checks cannot import the project, MIGRATION_LOCK when another replica
-    takes too long, MIGRATIONS when they fail, Interrupted after a migration during which SIGTERM arrived.
+    takes too long, SCHEMA_AHEAD if a later one has migrated and that is refused, MIGRATIONS when they fail, Interrupted after a migration during which SIGTERM arrived.
     """
     from django.db import Error
 
     _check()
     if connection is None:
-        _apply(before_changes)
+        _apply(configuration, before_changes)
         return
     try:
         with _lock(connection, configuration.migration_lock_timeout):
-            _apply(before_changes)
+            _apply(configuration, before_changes)
     except Error as error:
         raise _lost(error) from error
     except BootError as error:
@@ -142,10 +142,12 @@ def _verify(cursor: Any) -> None:
         )
 
 
-def _apply(before_changes: Callable[[], None] | None) -> None:
+def _apply(configuration: Configuration, before_changes: Callable[[], None] | None) -> None:
     from django.core.management import call_command, get_commands, load_command_class
     from django.db import connections
 
+    # Not on the lock's connection, whose transaction would keep the table locked.
+    schema.compare(configuration, connections[database.ALIAS])
     # The project may have a `migrate` of its own.
     app = get_commands()["migrate"]
     command = load_command_class(app, "migrate") if isinstance(app, str) else app

@@ -200,6 +200,60 @@ def test_a_signal_while_waiting_for_the_lock_ends_at_once(boot, cluster, databas
         assert running.stop() == -signal.SIGTERM
 
 
+def record(sql, database: str, app: str, *names: str) -> None:
+    """As Django records migrations that it has applied."""
+    for name in names:
+        sql(
+            "INSERT INTO django_migrations (app, name, applied) VALUES (%s, %s, now())",
+            app,
+            name,
+            database=database,
+        )
+
+
+@pytest.mark.parametrize("run", ["1", "0"])
+def test_a_database_that_is_ahead(boot, project, sql, database, run):
+    project.add_migration("0002_later", "0001_initial", "")
+    assert boot("migrate").exit_code() == 0
+    (project.directory / "shop/migrations/0002_later.py").unlink()
+    record(sql, database, "shop", *(f"{number:04}_later" for number in range(3, 14)))
+    running = boot(RUN_MIGRATIONS=run).serving()
+    (warning,) = running.messages(level="WARNING", stage="migrate")
+    assert "shop.0002_later, shop.0003_later," in warning
+    assert "shop.0011_later and 2 more." in warning
+
+
+@pytest.mark.parametrize("changes", [{}, {"MIGRATIONS_STRICT": "0"}, {"RUN_MIGRATIONS": "0"}])
+def test_a_database_that_is_ahead_is_refused(boot, project, sql, database, changes):
+    assert boot("migrate", SCHEMA_AHEAD="refuse").exit_code() == 0
+    record(sql, database, "shop", "0002_later")
+    project.add_migration("0002_another", "0001_initial", "")
+    running = boot(SCHEMA_AHEAD="refuse", **changes)
+    assert running.exit_code() == 19
+    assert "shop.0002_later." in running.error
+    assert applied(sql, database) == ["0001_initial", "0002_later"], "nothing has been applied"
+
+
+def test_remains_of_other_apps_and_squashed_migrations_are_not_ahead(boot, project, sql, database):
+    assert boot("migrate").exit_code() == 0
+    sql("DELETE FROM django_migrations", database=database)
+    record(sql, database, "removed", "0001_initial")
+    record(sql, database, "shop", "0001_forgotten", "0002_forgotten", "0001_initial", "0002_replaced")
+    project.add_migration("0003_squashed", "0001_initial", "", extra="replaces = [('shop', '0002_replaced')]")
+    assert boot("migrate", SCHEMA_AHEAD="refuse").exit_code() == 0
+    assert applied(sql, database)[-1] == "0003_squashed"
+
+
+def test_whether_the_database_is_ahead_cannot_be_told(boot, sql, database):
+    """As for a role that serves, and another one that migrates."""
+    assert boot("migrate").exit_code() == 0
+    sql("ALTER TABLE django_migrations OWNER TO postgres", database=database)
+    running = boot(RUN_MIGRATIONS="0").serving()
+    (warning,) = running.messages(level="WARNING", stage="migrate")
+    assert "permission denied for table django_migrations" in warning
+    assert boot(RUN_MIGRATIONS="0", SCHEMA_AHEAD="refuse").exit_code() == 19
+
+
 def test_the_command_migrate_is_not_skipped_and_not_forgiven(boot, project, sql, database):
     assert boot("migrate", RUN_MIGRATIONS="0").exit_code() == 0
     assert applied(sql, database) == ["0001_initial"]
