@@ -102,7 +102,7 @@ class Lab:
         self.command: list[str] = configuration["Entrypoint"]
         self.environment = dict(variable.split("=", 1) for variable in configuration["Env"])
         self.user = ordinary_user()
-        self.account = (
+        self.account: dict[str, Any] = (
             {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.user else {}
         )
         folder.chmod(0o755)

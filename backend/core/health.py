@@ -9,6 +9,7 @@ import logging
 import select
 import time
 from collections.abc import Callable
+from typing import Any
 
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
@@ -89,7 +90,7 @@ def ask_database() -> None:
         probe.close()
 
 
-def wait(probe, deadline: float) -> None:
+def wait(probe: Any, deadline: float) -> None:
     """Drive the psycopg2 connection `probe` until it is idle; TimeoutError after `deadline` (monotonic)."""
     from psycopg2.extensions import POLL_OK, POLL_READ
 

@@ -14,8 +14,9 @@ import os
 import re
 import stat
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any
 from wsgiref.headers import Headers
 
 from django.http import HttpRequest, HttpResponse
@@ -44,7 +45,7 @@ class ExaminedFile:
 class StaticFilesMiddleware(WhiteNoiseMiddleware):
     """WhiteNoise without a listing made at start; with DEBUG, WhiteNoise as it is."""
 
-    def __init__(self, get_response=None) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse] | None = None) -> None:
         self.examined: dict[str, ExaminedFile] = {}
         super().__init__(get_response)
 
@@ -141,12 +142,11 @@ def identity(status: os.stat_result) -> State:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def digest_of(path: str, opener) -> str:
+def digest_of(path: str, opener: Callable[[str, str], Any]) -> str:
     """The MD5 sum, in hexadecimal, of what `opener` (open or gzip.open) reads from `path`; or OSError.
 
     A damaged .gz has no digest: an empty string.
     """
-    file: BinaryIO
     try:
         with opener(path, "rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -21,8 +21,8 @@ def main(python: str, out: str, site_packages: str, *rest: str) -> None:
     data_at = rest.index("--", programs_at + 1)
     packages, programs, data = rest[:programs_at], rest[programs_at + 1 : data_at], rest[data_at + 1 :]
     for package in packages:
-        for folder in (site_packages, "bin"):
-            link(Path(package, folder), environment / folder)
+        for part in (site_packages, "bin"):
+            link(Path(package, part), environment / part)
     for package in programs:
         link(Path(package, "bin"), environment / "bin")
     for package in data:

@@ -18,6 +18,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from cluster import OWNER, Cluster, ClusterError, ordinary_user
 from reachable import within_reach
@@ -132,7 +133,7 @@ def kept_secret(file: Path, length: int) -> str:
 
 def start_server(entrypoint: Path, project: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     user = ordinary_user()
-    account = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+    account: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
     # A session of its own: Ctrl-C is passed on once, by supervise(), and not by the terminal as well.
     return subprocess.Popen(
         [sys.executable, str(entrypoint)], cwd=project, env=environment, start_new_session=True, **account

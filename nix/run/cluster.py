@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 OWNER = "postgres"  # the cluster's superuser, whatever the machine calls its users
 
@@ -96,7 +96,7 @@ class Cluster:
     def _password_file(self) -> Path:
         return self.directory / "password"
 
-    def _as_user(self) -> dict[str, object]:
+    def _as_user(self) -> dict[str, Any]:
         if self.user is None:
             return {}
         return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}

@@ -8,6 +8,7 @@ import pwd
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 MS_REC, MS_BIND, MS_PRIVATE = 0x4000, 0x1000, 0x40000  # <sys/mount.h>
 
@@ -19,7 +20,7 @@ def within_reach(folder: Path, user: pwd.struct_passwd) -> Path:
     refuses that, `folder` is returned as it is, and whoever writes there says what is wrong.
     """
     os.chown(folder, user.pw_uid, user.pw_gid)
-    account = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+    account: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
     if subprocess.run(["test", "-w", str(folder)], **account).returncode == 0:
         return folder
     place = tempfile.mkdtemp(prefix="run-")

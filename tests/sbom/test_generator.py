@@ -40,7 +40,9 @@ class Store:
         lines = [str(path) for path in (reversed(self.paths) if backwards else self.paths)]
         (self.folder / "store-paths").write_text("\n".join(lines) + "\n")
         arguments = [str(self.folder / name) for name in ("project.json", "store-paths", "out.json")]
-        return subprocess.run([sys.executable, str(GENERATOR), *arguments], capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, str(GENERATOR / "sbom.py"), *arguments], capture_output=True, text=True
+        )
 
     def document(self, backwards: bool = False) -> str:
         result = self.run(backwards)

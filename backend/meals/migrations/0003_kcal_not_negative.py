@@ -1,8 +1,10 @@
 import django.core.validators
+from django.apps.registry import Apps
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 
-def raise_to_zero(apps, schema_editor):
+def raise_to_zero(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Meals with negative energy were typing errors; the constraint below would refuse them."""
     apps.get_model("meals", "Meal").objects.filter(kcal__lt=0).update(kcal=0)
 

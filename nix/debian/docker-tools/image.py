@@ -23,7 +23,7 @@ import stat
 import sys
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -288,5 +288,12 @@ def seconds(time: str) -> int:
 
 
 if __name__ == "__main__":
-    commands = {"link": link, "top": top, "layers": layers, "plan": plan, "stream": stream, "pack": pack}
+    commands: dict[str, Callable[..., None]] = {
+        "link": link,
+        "top": top,
+        "layers": layers,
+        "plan": plan,
+        "stream": stream,
+        "pack": pack,
+    }
     commands[sys.argv[1]](*sys.argv[2:])

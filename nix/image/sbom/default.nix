@@ -26,5 +26,5 @@ let
   );
 in
 pkgs.runCommand "${baseNameOf name}.cdx.json" { } ''
-  ${python}/bin/python3 -S ${./.} ${project} ${closure} $out
+  ${python}/bin/python3 -S ${./.}/sbom.py ${project} ${closure} $out
 ''

@@ -1,6 +1,6 @@
 """The bill of materials of an image: what is in it, found in the store paths that it is made of.
 
-usage: python sbom PROJECT STORE_PATHS OUT
+usage: sbom.py PROJECT STORE_PATHS OUT
 
 PROJECT is JSON about the image and its application; STORE_PATHS lists the image's store paths, a line each; OUT is the
 CycloneDX document to write.
