@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import datetime
 import re
+import resource
 import struct
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
@@ -158,6 +161,43 @@ def test_photo_from_upload_to_download(staff, client, media):
         f'src="/media/{meal.photo.name}"'
         in staff.get(f"/admin/meals/meal/{meal.pk}/change/").content.decode()
     )
+
+
+@pytest.fixture
+def small_files_only() -> Iterator[Callable[[], None]]:
+    """A function after which the kernel lets no file of this process grow beyond 1 MiB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.django_db
+def test_a_failed_upload_leaves_nothing(staff, media, small_files_only):
+    small_files_only()
+    upload = SimpleUploadedFile("lunch.png", PNG + bytes(2 * 2**20))
+    with pytest.raises(OSError, match="File too large"):
+        staff.post("/admin/meals/meal/add/", form(photo=upload))
+    assert [path for path in media.rglob("*") if path.is_file()] == []
+    assert not Meal.objects.exists()
+
+
+def test_a_failed_upload_from_another_file_system_leaves_nothing(media, small_files_only, settings):
+    settings.FILE_UPLOAD_TEMP_DIR = "/dev/shm"
+    with TemporaryUploadedFile("lunch.png", "image/png", 2 * 2**20, None) as upload:
+        upload.write(bytes(2 * 2**20))
+        upload.flush()
+        small_files_only()
+        with pytest.raises(OSError, match="File too large"):
+            default_storage.save("lunch.png", upload)
+    assert list(media.iterdir()) == []
+
+
+def test_a_failed_upload_leaves_its_namesake_alone(media, small_files_only):
+    assert default_storage.save("lunch.png", ContentFile(PNG)) == "lunch.png"
+    small_files_only()
+    with pytest.raises(OSError, match="File too large"):
+        default_storage.save("lunch.png", ContentFile(bytes(2 * 2**20)))
+    assert [path.read_bytes() for path in media.iterdir()] == [PNG]
 
 
 @pytest.mark.django_db
