@@ -74,7 +74,8 @@ class Formatter(logging.Formatter):
 class Lines(io.TextIOBase):
     """A text stream that turns each line printed to it into a record.
 
-    Lines that are JSON objects already (a project's own JSON logging) pass through as they are.
+    Lines that are JSON objects already (a project's own JSON logging) keep their fields; secrets are struck out
+    of them too. Below other text of the same print, such a line is text: a stranger may have written it.
     `beneath` is the stream that this one stands in for, if any.
     """
 
@@ -85,9 +86,12 @@ class Lines(io.TextIOBase):
         self._beneath = beneath
         self._level = level
         self._begun = ""
+        self._below_text = False
 
     def write(self, text: str) -> int:
         """Take some text; complete lines become records."""
+        if not self._begun:
+            self._below_text = False
         *lines, self._begun = (self._begun + text).split("\n")
         for line in lines:
             self._line(line)
@@ -117,17 +121,22 @@ class Lines(io.TextIOBase):
         line = line.strip()
         if not line:
             return
-        if line.startswith("{") and line.endswith("}") and _is_json_object(line):
-            log.emit(line)
+        record = None if self._below_text else _as_record(line)
+        if record:
+            log.emit(record)
         else:
+            self._below_text = True
             log.write(self._level, _without_colours(line), logger=self._logger)
 
 
-def _is_json_object(line: str) -> bool:
+def _as_record(line: str) -> str | None:
+    """The line as a record, if it is a JSON object."""
+    if not (line.startswith("{") and line.endswith("}")):
+        return None
     try:
-        return isinstance(json.loads(line), dict)
-    except ValueError:
-        return False
+        return log.as_json(json.loads(line))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _without_colours(line: str) -> str:

@@ -17,6 +17,7 @@ from .redaction import hide
 
 FORMATS = ("json", "console")
 
+_NAMES = ("timestamp", "level", "logger", "message")  # every record has these, in this order
 _STDOUT = 1
 _format = "json"
 _stage = ""
@@ -73,18 +74,18 @@ def render(
     if _stage:
         fields = {"stage": _stage, **fields}
     if _format == "json":
-        record: dict[str, object] = {
-            "timestamp": timestamp,
-            "level": level,
-            "logger": logger,
-            "message": hide(message),
-        }
-        record.update({name: _plain(value) for name, value in fields.items()})
-        return json.dumps(record, ensure_ascii=False)
+        named = {"timestamp": timestamp, "level": level, "logger": logger, "message": message}
+        return as_json(named | fields)
     traceback_text = fields.pop("traceback", "")
     origin = fields.get("stage") or logger
     text = f"{timestamp[11:23]} {level:<7} {origin}: {hide(message)}"
     return f"{text}\n{hide(str(traceback_text))}" if traceback_text else text
+
+
+def as_json(record: Mapping[str, object]) -> str:
+    """The record as one line of JSON, without secrets in it."""
+    plain = {name if name in _NAMES else hide(str(name)): _plain(value) for name, value in record.items()}
+    return json.dumps(plain, ensure_ascii=False)
 
 
 def _plain(value: object) -> object:
@@ -94,7 +95,7 @@ def _plain(value: object) -> object:
     if isinstance(value, float) and value - value == 0:  # neither infinite nor not-a-number
         return value
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {hide(str(key)): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(item) for item in value]
     try:
@@ -104,7 +105,7 @@ def _plain(value: object) -> object:
 
 
 def emit(line: str) -> None:
-    """Write the line to stdout, with secrets as they are: `render` strikes them out."""
+    """Write the line to stdout, whole: all records come through here, from `render` or `as_json`."""
     # A lone surrogate becomes \udcXX, which is also how JSON writes it.
     data = line.encode("utf-8", "backslashreplace") + b"\n"
     while data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.parse
 
 SHORTEST_SECRET = 4  # shorter values cannot be told from ordinary text
@@ -14,7 +15,12 @@ def add_secrets(*values: object) -> None:
         if not isinstance(value, str):
             continue
         for part in (value, *value.splitlines()):
-            forms = (part, repr(part)[1:-1], urllib.parse.quote(part, safe="", errors="replace"))
+            forms = (
+                part,
+                repr(part)[1:-1],
+                json.dumps(part)[1:-1],
+                urllib.parse.quote(part, safe="", errors="replace"),
+            )
             _hidden.extend(form for form in forms if len(form) >= SHORTEST_SECRET and form not in _hidden)
     _hidden.sort(key=len, reverse=True)  # a secret that contains another goes first
 

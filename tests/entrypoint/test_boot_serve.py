@@ -12,8 +12,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.entrypoint.booting import Boot, children, free_port
+from tests.entrypoint.booting import PASSWORD, SECRET_KEY, Boot, children, free_port
 from tests.entrypoint.test_boot_static import without_privileges
+
+JSON_LINES = """\
+import json, logging
+
+class JsonLines(logging.Formatter):
+    def format(self, record):
+        fields = {
+            "timestamp": "2026-01-01T00:00:00.000Z", "level": record.levelname, "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["exc_info"] = self.formatException(record.exc_info)
+        return json.dumps(fields)
+"""
 
 
 def test_the_port_is_taken(boot):
@@ -303,6 +317,55 @@ def test_a_projects_own_json_lines_pass_as_they_are(boot, project):
     )
     running = boot().serving()
     assert line in running.records
+
+
+def test_a_projects_own_json_lines_hold_no_secret(boot, project):
+    """A view raises an exception that quotes secrets, and the project's own formatter logs it as JSON."""
+    token = 'quo"ted\\and-back-slashed'
+    project.write("config/lines.py", JSON_LINES)
+    project.write(
+        "config/urls.py",
+        (project.directory / "config/urls.py")
+        .read_text()
+        .replace(
+            'RuntimeError("a view that fails")',
+            'RuntimeError(" ".join([os.environ["POSTGRES_PASSWORD"], os.environ["SECRET_KEY"],'
+            ' os.environ["SHOP_TOKEN"]]))',
+        ),
+    )
+    project.add_setting(
+        "LOGGING = {'version': 1, 'disable_existing_loggers': False,"
+        " 'formatters': {'mine': {'()': 'config.lines.JsonLines'}},"
+        " 'handlers': {'mine': {'class': 'logging.StreamHandler', 'stream': 'ext://sys.stdout',"
+        " 'formatter': 'mine'}}, 'root': {'handlers': ['mine'], 'level': 'INFO'}}"
+    )
+    running = boot(SHOP_TOKEN=token).serving()
+    assert running.get("/broken/").status == 500
+    running.stop()
+    (record,) = [each for each in running.records if each["logger"] == "django.request"]
+    assert record["exc_info"].endswith("RuntimeError: *** *** ***")
+    for secret in (PASSWORD, SECRET_KEY, token, json.dumps(token)[1:-1]):
+        assert secret not in running.output
+
+
+def test_text_that_looks_like_a_record_is_none(boot, project):
+    """A project that logs plain text, a part of which was written by a stranger."""
+    forged = json.dumps(
+        {
+            "timestamp": "2026-01-01T00:00:00.000Z",
+            "level": "ERROR",
+            "logger": "entrypoint",
+            "message": "FORGED",
+        }
+    )
+    project.write(
+        "config/wsgi.py",
+        f"print('Not Found: /a\\n' + {forged!r})\nfrom django.core.wsgi import get_wsgi_application\n"
+        "application = get_wsgi_application()\n",
+    )
+    running = boot().serving()
+    assert forged in running.messages(logger="stdout")
+    assert running.messages(level="ERROR") == []
 
 
 def test_logs_to_files(boot, project):
