@@ -33,7 +33,8 @@ class Logged:
     def records(self) -> list[dict[str, Any]]:
         """The output as log records; fails at a line that is none."""
         found = []
-        for line in self.output.splitlines():
+        # What comes after the last newline is being written just now.
+        for line in self.output[: self.output.rfind("\n") + 1].splitlines():
             try:
                 record = json.loads(line)
             except ValueError:
