@@ -8,8 +8,7 @@ import tempfile
 from typing import Any
 
 from ..errors import BootError, ExitCode
-
-Address = tuple[str, int] | str
+from ..served import Address
 
 
 def shown(addresses: list[Any]) -> str:

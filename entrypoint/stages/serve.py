@@ -13,6 +13,7 @@ from typing import Any
 from .. import capture, log, memory
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, owner
+from ..served import publish
 from ..server.address import refusal, shown
 from ..server.application import Application
 from ..server.master import Master, TCP6Listener, TCPListener, UnixListener
@@ -22,8 +23,8 @@ from ..static.lock import locked
 def serve(configuration: Configuration) -> None:
     """Serve until told to stop; ends by SystemExit, as gunicorn does.
 
-    Raises BootError: SERVER for an address or a configuration that cannot be used, and for want of workers; APPLICATION when the
-    application cannot be imported.
+    Raises BootError: SERVER for an address or a configuration that cannot be used, and for want of workers;
+    APPLICATION when the application cannot be imported.
     """
     _warn_of_media()
     application = Application(configuration)
@@ -41,6 +42,7 @@ def serve(configuration: Configuration) -> None:
         # gunicorn would try five times, in vain and at length. Inherited sockets are left to it.
         if not (os.environ.get("LISTEN_FDS") or os.environ.get("GUNICORN_FD") or application.cfg.reuse_port):
             arbiter.LISTENERS = _listen(application, arbiter.log)
+        _tell_health_check(configuration, arbiter)
         log.stage("")
         arbiter.run()
     except SystemExit as end:
@@ -57,6 +59,15 @@ def serve(configuration: Configuration) -> None:
         raise
     except Exception as error:
         raise BootError(ExitCode.SERVER, f"gunicorn cannot start: {describe(error)}.", cause=error) from error
+
+
+def _tell_health_check(configuration: Configuration, arbiter: Master) -> None:
+    """The first address, if it is the project's own: what the variables say, the health check knows."""
+    bound = [listener.sock.getsockname() for listener in arbiter.LISTENERS] or arbiter.cfg.address
+    first = bound[0]
+    address = tuple(first[:2]) if isinstance(first, tuple) else os.fsdecode(first)
+    known = "GUNICORN_BIND" in configuration.explicit or address == (configuration.host, configuration.port)
+    publish(None if known else address)
 
 
 def _warn_of_media() -> None:

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from entrypoint import configuration, healthcheck
+from entrypoint import configuration, healthcheck, served
 from entrypoint.errors import BootError
 from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES, free_port
 
@@ -31,6 +31,47 @@ def test_healthcheck_of_a_wildcard_address(boot):
     port = free_port()
     boot(GUNICORN_BIND=f"127.0.0.1:{port}").serving()
     assert boot("healthcheck", GUNICORN_BIND=f"0.0.0.0:{port}").exit_code() == 0
+
+
+def test_healthcheck_of_a_projects_own_address(boot, project, monkeypatch):
+    """Whatever it is, it is asked; and what another server has left behind is not."""
+    for bind in ("127.0.0.1:0", f"unix:{project.directory}/gunicorn.sock", "unix:gunicorn.sock"):
+        project.write("gunicorn_config.py", f"bind = {bind!r}\n")
+        running = boot(GUNICORN_BIND=None)
+        running.until_logged("Booting worker")
+        healthy = boot("healthcheck", GUNICORN_BIND=None)
+        assert healthy.exit_code() == 0, healthy.output
+        assert boot("healthcheck", GUNICORN_BIND=f"127.0.0.1:{free_port()}").exit_code() == 20
+        assert running.stop() == 0
+        silent = boot("healthcheck", GUNICORN_BIND=None)
+        assert silent.exit_code() == 20
+        assert silent.error.startswith(f"Unhealthy: no answer from {bind.removesuffix('0')}")
+    monkeypatch.chdir(project.directory)
+    assert served.published() == "gunicorn.sock"
+    boot(GUNICORN_BIND=f"127.0.0.1:{free_port()}").until_logged("Booting worker")
+    assert served.published() is None
+
+
+@pytest.mark.parametrize("planted", ["directory", "fifo", "link", "nonsense"])
+def test_healthcheck_believes_only_the_server(monkeypatch, tmp_path, planted):
+    file = tmp_path / "served.json"
+    monkeypatch.setattr(served, "_paths", lambda: [str(file)])
+    served.publish("/tmp/one.sock")
+    assert served.published() == "/tmp/one.sock"
+    (tmp_path / "secret").write_text('"/tmp/two.sock"')
+    file.unlink()
+    if planted == "directory":
+        file.mkdir()
+    elif planted == "fifo":
+        os.mkfifo(file)
+    elif planted == "link":
+        file.symlink_to(tmp_path / "secret")
+    else:
+        file.write_text("{}")
+    assert served.published() is None
+    served.publish(("127.0.0.1", 1))
+    assert served.published() == (None if planted == "directory" else ("127.0.0.1", 1))
+    assert (tmp_path / "secret").read_text() == '"/tmp/two.sock"'
 
 
 def test_healthcheck_without_a_server(boot):
