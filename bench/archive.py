@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
+import posixpath
 import tarfile
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -52,12 +54,15 @@ class Archive:
 def read_layer(content: IO[bytes], size: int) -> Layer:
     data = content.read()
     layer = Layer(hashlib.sha256(data).hexdigest(), size)
-    import io
-
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         for member in archive:
             if member.isfile():
-                parts = member.name.split("/")
+                parts = path_of(member).split("/")
                 top = "/".join(parts[:3]) if parts[:2] == ["nix", "store"] else "/"
                 layer.files[top] = layer.files.get(top, 0) + member.size
     return layer
+
+
+def path_of(member: tarfile.TarInfo) -> str:
+    """The entry's path from the top. Writers of archives begin names with nothing, `./` or `/`, which mean the same."""
+    return posixpath.normpath("/" + member.name).lstrip("/")

@@ -57,16 +57,7 @@ let
   untidy =
     (import ../image/project.nix {
       inherit pkgs;
-      src = pkgs.runCommand "untidy-project" { } ''
-        mkdir -p $out && cd $out
-        mkdir -p app/tests app/static/app/media app/__pycache__ media/meals staticfiles/admin logs docs tests .git .venv node_modules
-        touch manage.py app/models.py app/tests/test_models.py app/tests.py app/conftest.py tests/test_all.py
-        touch app/__pycache__/models.cpython-311.pyc app/models.pyc app/static/app/media/logo.svg
-        touch db.sqlite3 app/cache.sqlite3 media/meals/soup.png staticfiles/admin/base.css logs/django.log
-        touch .env .env.production .git/config .venv/pyvenv.cfg node_modules/index.js README.md docs/index.html
-        echo 'class {{ name }}: pass' > app/template.py
-        echo '[project]' > pyproject.toml
-      '';
+      src = ../../tests/nix/untidy;
     }).package;
 
   # The project that `nix flake init -t` gives.

@@ -93,6 +93,8 @@ let
     # The application's files are root's. /app is the server's, which can make, rename and replace what lies in it: only a
     # read-only root forbids that.
     fakeRootCommands = ''
+      # What the layer's files are dated; nixpkgs' builder takes it from here, and would say 1980.
+      export SOURCE_DATE_EPOCH=1
       chown ${user} app ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable}
       chmod 755 app ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable} bin etc usr usr/bin usr/share
       chmod 1777 tmp

@@ -12,6 +12,11 @@ in
     type = "app";
     program = "${bench}/bin/bench";
   };
+  # The image to standard output, to be loaded without a file in between.
+  image-stream = {
+    type = "app";
+    program = "${image.stream}";
+  };
   push = {
     type = "app";
     program = "${image.push}/bin/push";

@@ -19,6 +19,7 @@ pkgs.dockerTools.buildLayeredImage {
     echo "postgres:x:${uid}:" >> etc/group
   '';
   fakeRootCommands = ''
+    export SOURCE_DATE_EPOCH=1
     chown -R ${uid}:${uid} run/postgresql var/lib/postgresql
     chmod 700 var/lib/postgresql/data
     chmod 1777 tmp

@@ -12,7 +12,10 @@ pkgs.dockerTools.buildLayeredImage {
     echo "haproxy:x:${uid}:${uid}:HAProxy:/tmp:/bin/false" > etc/passwd
     echo "haproxy:x:${uid}:" > etc/group
   '';
-  fakeRootCommands = "chmod 1777 tmp";
+  fakeRootCommands = ''
+    export SOURCE_DATE_EPOCH=1
+    chmod 1777 tmp
+  '';
   config = {
     # -W: a master that passes signals on to its worker; -db: in the foreground.
     Entrypoint = [

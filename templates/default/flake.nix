@@ -13,24 +13,34 @@
       django-image,
     }:
     let
-      pkgs = nixpkgs.legacyPackages.x86_64-linux;
-      image = django-image.lib.mkDjangoImage {
-        inherit pkgs;
-        src = ./.;
-        settingsModule = "mysite.settings";
-        revision = self.rev or "dirty";
-      };
+      # One result for each system that the package set has.
+      forEachSystem =
+        f:
+        nixpkgs.lib.genAttrs (nixpkgs.lib.filter (system: nixpkgs.legacyPackages ? ${system}) [
+          "x86_64-linux"
+          "aarch64-linux"
+        ]) (system: f nixpkgs.legacyPackages.${system});
+      imageFor =
+        pkgs:
+        django-image.lib.mkDjangoImage {
+          inherit pkgs;
+          src = ./.;
+          settingsModule = "mysite.settings";
+          revision = self.rev or "dirty";
+        };
     in
     {
       # nix build .#image && docker load < result
-      packages.x86_64-linux = {
-        inherit image;
+      packages = forEachSystem (pkgs: rec {
+        image = imageFor pkgs;
         default = image;
-      };
+      });
       # nix run: without a container, on a PostgreSQL of its own.
-      apps.x86_64-linux.default = {
-        type = "app";
-        program = "${image.run}/bin/run";
-      };
+      apps = forEachSystem (pkgs: {
+        default = {
+          type = "app";
+          program = "${(imageFor pkgs).run}/bin/run";
+        };
+      });
     };
 }

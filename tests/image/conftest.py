@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from bench.archive import path_of
+
 
 @dataclass
 class Image:
@@ -27,7 +29,7 @@ class Image:
     @property
     def tree(self) -> dict[str, tarfile.TarInfo]:
         """Entries by path, later layers over earlier ones."""
-        return {entry.name.rstrip("/"): entry for layer in self.layers for entry in layer}
+        return {path_of(entry): entry for layer in self.layers for entry in layer}
 
     @property
     def below(self) -> list[list[tarfile.TarInfo]]:
@@ -57,13 +59,13 @@ def read_image(path: Path) -> Image:
                 layers.append(entries)
                 if not holds_store_paths(entries):
                     contents |= {
-                        entry.name: layer.extractfile(entry).read() for entry in entries if entry.isfile()
+                        path_of(entry): layer.extractfile(entry).read() for entry in entries if entry.isfile()
                     }
     return Image(config, manifest, layers, digests, contents)
 
 
 def holds_store_paths(layer: list[tarfile.TarInfo]) -> bool:
-    return any(entry.name.startswith("nix") for entry in layer)
+    return any(path_of(entry).startswith("nix/store/") for entry in layer)
 
 
 def given(variable: str) -> Path:

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from bench.archive import path_of
+
 
 @dataclass
 class Image:
@@ -57,9 +59,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
         for name in manifest["Layers"]:
             with tarfile.open(fileobj=io.BytesIO(whole.extractfile(name).read())) as layer:
                 entries = layer.getmembers()
-                paths |= {entry.name.rstrip("/") for entry in entries}
+                paths |= {path_of(entry) for entry in entries}
                 layers.append(
-                    {entry.name: layer.extractfile(entry).read() for entry in entries if entry.isreg()}
+                    {path_of(entry): layer.extractfile(entry).read() for entry in entries if entry.isreg()}
                 )
     return Image(archive, config, layers, paths)
 
