@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = "basename cat cksum cp dirname find getent grep head ls mkdir mktemp mv readlink rm sed sleep sort touch tr"
+TOOLS = "basename cat cksum cp dirname find getent grep head ls mkdir mktemp mv readlink rm sed sleep sort touch tr uname"
 # Not sh: busybox runs its own programs rather than those on PATH.
 SHELL = shutil.which("bash") or "bash"
 PROGRAMS = {
@@ -33,7 +34,9 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     (project / "debian/lock.json").write_text("{}")
     temporary.mkdir()
 
-    def run(programs: dict[str, str | None]) -> subprocess.Popen[str]:
+    def run(
+        programs: dict[str, str | None], *arguments: str, packages: str = "debian"
+    ) -> subprocess.Popen[str]:
         machine = tmp_path / "bin"
         if not machine.exists():
             machine.mkdir()
@@ -45,13 +48,13 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
                     (machine / name).write_text(f"#!{SHELL}\n{body}\n")
                     (machine / name).chmod(0o755)
         return subprocess.Popen(
-            [SHELL, ROOT / "nixw", "build"],
+            [SHELL, ROOT / "nixw", *(arguments or ["build"])],
             cwd=project,
             env={
                 "HOME": str(tmp_path / "home"),
                 "TMPDIR": str(temporary),
                 "PATH": str(machine),
-                "NIXW_PACKAGES": "debian",
+                "NIXW_PACKAGES": packages,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -92,3 +95,36 @@ def test_two_that_copy_the_set_at_once(start, tmp_path):
     assert [out for out, _ in printed] == [f"path:{folder}\n"] * 2
     expected = {path.name for path in (ROOT / "nix/debian").iterdir()}
     assert {path.name for path in folder.iterdir()} ^ expected <= {"__pycache__"}
+
+
+@pytest.mark.parametrize(
+    ("nix", "packages", "online", "chosen"),
+    [
+        ("2.8.0", "", True, "debian (Nix 2.8.0 is too old for nixpkgs, which needs 2.18)"),
+        ("2.18.1", "", True, "nixpkgs (GitHub answers and Nix is 2.18.1)"),
+        ("2.31.2", "", False, "debian (GitHub does not answer)"),
+        ("2.8.0", "nixpkgs", False, "nixpkgs (NIXW_PACKAGES says so)"),
+    ],
+)
+def test_version_is_a_line_for_each_fact(start, nix, packages, online, chosen):
+    programs = {
+        "nix": f"echo nix \\(Nix\\) {nix}",
+        "git": "echo 0123456-dirty",
+        "curl": "exit 0" if online else "exit 6",
+    }
+    process = start(programs, "--version", packages=packages)
+    printed, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    version = tomllib.loads((ROOT / "backend/pyproject.toml").read_text())["project"]["version"]
+    revision = "0123456-dirty" if (ROOT / ".git").exists() else "no git checkout"
+    facts = dict(line.split(": ", 1) for line in printed.splitlines())
+    assert facts.pop("system").startswith(f"{os.uname().machine}-linux, ")
+    assert facts == {"nixw": f"{version} (revision: {revision})", "nix": nix, "package set": chosen}
+
+
+def test_version_installs_nothing(start, tmp_path):
+    process = start({"nix": None, "apt-get": f"touch {tmp_path}/installed"}, "--version")
+    printed, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    assert "nix: none\n" in printed
+    assert not (tmp_path / "installed").exists()
