@@ -11,15 +11,20 @@ from collections.abc import Mapping
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from .. import log, redaction, secretfiles, variables
 from ..configuration import Configuration, misspelt, read
 from ..errors import BootError, ExitCode, describe
 
-# Values of variables with such names never appear in a log, whoever's they are.
+# Values of variables with such names never appear in a log, whoever's they are...
 _SECRET_NAME = re.compile(
-    r"(?:SECRET(?:_KEY)?|PASSWORD|PASSWD|TOKEN|API_?KEY|PRIVATE_KEY|_DSN|DATABASE_URL)$"
+    r"SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|(?:_|API)KEY$|_(?:DSN|PASS|PWD)$"
 )
+# ...unless they say where the secret is.
+_PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$")
+_PASSWORD_IN_URL = re.compile(r"://[^\s/?#:]*:([^\s/?#]+)@")
+_FIELD = re.compile(r"(?:^|[?&\s])(\w+)=([^\s&#]+)")  # of a URL, or of libpq's connection strings
 
 
 def configure() -> Configuration:
@@ -54,11 +59,17 @@ def export(configuration: Configuration) -> None:
 
 
 def hide_secrets(environ: Mapping[str, str]) -> None:
-    """Strike the values of all variables that look like secrets out of the log."""
+    """Redact the values of all variables that look like secrets, and the passwords in all URLs."""
     for name, value in environ.items():
-        # Short values of such variables are mostly switches: USE_TOKEN=true.
-        if _SECRET_NAME.search(name.upper()) and len(value) >= 8:
-            redaction.add_secrets(value)
+        named = [value] if _is_secret(name) else []
+        named += [text for field, text in _FIELD.findall(value) if _is_secret(field)]
+        # Short values of such names are mostly switches: USE_TOKEN=true.
+        found = [each for each in named if len(each) >= 8] + _PASSWORD_IN_URL.findall(value)
+        redaction.add_secrets(*found, *map(unquote, found))
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name.upper())) and not _PLACE_NAME.search(name.upper())
 
 
 def _in_one_message(problems: list[str]) -> str:

@@ -7,13 +7,15 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from entrypoint import capture, log, memory
+from entrypoint import capture, log, memory, redaction
 from entrypoint.cores import usable_cores
 from entrypoint.errors import describe
+from entrypoint.stages import configure
 
 AFFINITY = len(os.sched_getaffinity(0))
 
@@ -88,6 +90,57 @@ def test_a_record_can_hold_anything():
     assert record["set"] == [1]
     assert record["path"] == "/x"
     assert record["worse"] == "<Unprintable>"
+
+
+@pytest.fixture
+def secrets() -> Iterator[None]:
+    """What a test adds to the known secrets is forgotten after it."""
+    yield
+    redaction._hidden.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI", "wJalrXUtnFEMI"),
+        ("JWT_SIGNING_KEY", "signed-with-this", "signed-with-this"),
+        ("SECRET_KEY_FALLBACK", "the-one-before", "the-one-before"),
+        ("SMTP_PASS", "said-to-the-post", "said-to-the-post"),
+        ("DJANGO_DB_PASSWORD_REPLICA", "said-to-the-copy", "said-to-the-copy"),
+        ("CREDENTIALS_JSON", '{"key": "abcdefgh"}', '{"key": "abcdefgh"}'),
+        ("API_TOKENS", "one-token,two-tokens", "one-token,two-tokens"),
+        ("SENTRY_DSN", "https://01234567@errors.example.org/1", "https://01234567@errors.example.org/1"),
+        ("REPLICA_DSN", "postgres://app:said-to-it@db/app", "said-to-it"),
+        ("REPLICA", "host=db password=said-to-the-copy user=app", "said-to-the-copy"),
+        ("REDIS_URL", "redis://:by-the-cache@cache:6379/0", "by-the-cache"),
+        ("DATABASE_URL", "postgres://app:p%40ssw0rd%21@db/app", "p@ssw0rd!"),
+        ("BROKER", "amqp://a:first-one@h1,amqp://b:second@two@h2", "second@two"),
+        ("SEARCH", "https://search.example.org/?user=x&password=searching", "searching"),
+    ],
+)
+@pytest.mark.usefixtures("secrets")
+def test_secrets_are_known_by_their_variables_name_or_url(name, value, secret):
+    configure.hide_secrets({name: value})
+    record = json.loads(log.render("ERROR", f"it was '{secret}' that failed", settings={"VALUE": value}))
+    assert record["message"] == "it was '***' that failed"
+    assert secret not in record["settings"]["VALUE"]
+    assert secret not in json.dumps(record)
+
+
+@pytest.mark.usefixtures("secrets")
+def test_what_is_no_secret_stays():
+    values = {
+        "REDIS_URL": "redis://:by-the-cache@cache:6379/0",
+        "TLS_PASSWORD_FILE": "/run/secrets/tls",
+        "OLDPWD": "/home/somebody",
+        "KEYBOARD": "qwertyuiop",
+        "USE_TOKEN": "true",
+        "DOCS_URL": "https://docs.example.org:8080/a@b",
+    }
+    configure.hide_secrets(values)
+    assert redaction.hide(values["REDIS_URL"]) == "redis://:***@cache:6379/0"
+    for name in sorted(values.keys() - {"REDIS_URL"}):
+        assert redaction.hide(values[name]) == values[name]
 
 
 def test_a_record_with_wrong_arguments_is_kept():
