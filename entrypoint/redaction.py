@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import re
 import urllib.parse
 
 SHORTEST_SECRET = 4  # shorter values cannot be told from ordinary text
+WORD_BELOW = 10  # shorter letters and digits may be part of an ordinary word, such as `config.settings`
 _hidden: list[str] = []
 
 
@@ -28,5 +31,14 @@ def add_secrets(*values: object) -> None:
 def hide(text: str) -> str:
     """The text without the secrets that are known so far."""
     for secret in _hidden:
-        text = text.replace(secret, "***")
+        if secret in text:
+            is_word = len(secret) < WORD_BELOW and secret.isalnum()
+            text = _word(secret).sub("***", text) if is_word else text.replace(secret, "***")
     return text
+
+
+@functools.cache
+def _word(secret: str) -> re.Pattern[str]:
+    r"""The secret on its own, not in a longer word, path or dotted name; an escape (`\n`, `%20`) ends a word."""
+    before = r"(?:(?<!\w)(?<!\w[.\-/])|(?<=\\[nrt])|(?<=%[0-9A-Fa-f]{2}))"
+    return re.compile(before + re.escape(secret) + r"(?!\w|[.\-/]\w)")

@@ -143,6 +143,29 @@ def test_what_is_no_secret_stays():
         assert redaction.hide(values[name]) == values[name]
 
 
+@pytest.mark.parametrize(
+    ("secret", "text", "expected"),
+    [
+        ("config", "No module named 'config.settings'", None),
+        ("config", "configuration of /app/config/urls.py, my-config", None),
+        ("config", "password 'config' of config.", "password '***' of ***."),
+        (
+            "config",
+            "postgres://app:config@db?password=config&x=%20config",
+            "postgres://app:***@db?password=***&x=%20***",
+        ),
+        ("config", r"first line\nconfig\nthird", r"first line\n***\nthird"),
+        ("postgres", "django.db.backends.postgresql", None),
+        ("p!ss", "xp!ssx", "x***x"),
+        ("correct-horse", "xcorrect-horsex", "x***x"),
+    ],
+)
+@pytest.mark.usefixtures("secrets")
+def test_a_short_password_is_redacted_as_a_word(secret, text, expected):
+    redaction.add_secrets(secret)
+    assert redaction.hide(text) == (text if expected is None else expected)
+
+
 def test_a_record_with_wrong_arguments_is_kept():
     record = logging.LogRecord("x", logging.INFO, "", 0, "%d apples", ("no",), None)
     assert "%d apples" in json.loads(capture.Formatter().format(record))["message"]

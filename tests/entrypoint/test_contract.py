@@ -98,6 +98,7 @@ def test_numbers_in_the_text():
     assert f"Attempts are {wait.PAUSE:.0f} s apart" in text
     assert f"on `GUNICORN_BIND`, within {healthcheck.TIMEOUT:.0f} s" in text
     assert f"values of at least {redaction.SHORTEST_SECRET} characters" in text
+    assert f"with fewer than {redaction.WORD_BELOW} letters and digits as whole words" in text
 
 
 def test_defaults_of_the_server():
