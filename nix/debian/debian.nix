@@ -23,8 +23,12 @@ let
   # The C library and the library it loads to unwind stacks need each other; a store path cannot.
   depends = name: if name == "libc6" then [ ] else lock.debian.${name}.depends;
 
-  # Programs with threads: when one ends, the C library loads libgcc_s.
-  threaded = [ "python3.13-minimal" ];
+  # Where what a program loads finds libraries by name. When a thread of Python's ends, the C library loads libgcc_s; and
+  # a copy of Python in an environment finds those that a project adds beside itself.
+  byName."python${lock.python}-minimal" = [
+    "${libraryFolder "libgcc-s1"}"
+    "\\$ORIGIN/../${libraries}"
+  ];
 
   # All that a package may load libraries from, nearest first.
   closure =
@@ -36,11 +40,9 @@ let
       }
     );
 
-  libraryFolder = name: "${packages.${name}}/lib/x86_64-linux-gnu";
-
-  # Debian packages that a project names. Its Python packages load their libraries, be it by name (ctypes).
-  added = lib.filter (name: !lib.elem standardLibrary (closure name)) lock.added;
-  standardLibrary = "libpython${lock.python}-stdlib";
+  # Where a package has its libraries.
+  libraries = "lib/x86_64-linux-gnu";
+  libraryFolder = name: "${packages.${name}}/${libraries}";
 
   # What people may look for, but no program does at run time.
   superfluous = [
@@ -114,10 +116,16 @@ let
         ${elf}
         fix_elf_files "$out" "${
           lib.concatMapStringsSep ":" libraryFolder (builtins.tail (closure name))
-        }" "${lib.optionalString (lib.elem name threaded) (libraryFolder "libgcc-s1")}" "${
-          lib.optionalString (name == standardLibrary) (lib.concatMapStringsSep ":" libraryFolder added)
-        }"
+        }" "${lib.concatStringsSep ":" (byName.${name} or [ ])}"
       ''
   );
 in
-packages // { inherit elf closure libraryFolder added; }
+packages
+// {
+  inherit
+    elf
+    closure
+    libraries
+    libraryFolder
+    ;
+}

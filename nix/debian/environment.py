@@ -1,9 +1,12 @@
-"""environment.py PYTHON OUT SITE_PACKAGES PACKAGE... -- PROGRAMS... -- DATA...
+"""environment.py LOAD PYTHON OUT SITE_PACKAGES LIBRARIES PACKAGE... -- ADDED... -- DATA...
 
-A virtual environment of links to the Python packages' files, to programs and to data in `share`.
+A virtual environment of links to the Python packages' files, to programs and libraries of added Debian packages, and to
+data in `share`. Its Python finds these libraries; LOAD, load.py, tries those Python packages that need one.
 """
 
 import configparser
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,26 +14,67 @@ from pathlib import Path
 RECORDS = ("doc", "dpkg")
 
 
-def main(python: str, out: str, site_packages: str, *rest: str) -> None:
+def main(load: str, python: str, out: str, site_packages: str, libraries: str, *rest: str) -> None:
     environment, home = Path(out), Path(python)
-    (environment / "bin").mkdir(parents=True)
-    for name in ("python", "python3", next(home.glob("bin/python3.*")).name):
-        (environment / "bin" / name).symlink_to(home / "bin" / name)
-    (environment / "pyvenv.cfg").write_text(f"home = {home}/bin\ninclude-system-site-packages = false\n")
-    programs_at = rest.index("--")
-    data_at = rest.index("--", programs_at + 1)
-    packages, programs, data = rest[:programs_at], rest[programs_at + 1 : data_at], rest[data_at + 1 :]
+    added_at = rest.index("--")
+    data_at = rest.index("--", added_at + 1)
+    packages, added, data = rest[:added_at], rest[added_at + 1 : data_at], rest[data_at + 1 :]
+    make_python(environment, home, copied=bool(added))
     for package in packages:
         for part in (site_packages, "bin"):
             link(Path(package, part), environment / part)
-    for package in programs:
+    for package in added:
         link(Path(package, "bin"), environment / "bin")
+        link_libraries(Path(package, libraries), environment / libraries)
     for package in data:
         for folder in sorted(Path(package, "share").glob("*/")):
             if folder.name not in RECORDS:
                 link(folder, environment / "share" / folder.name)
     for metadata in sorted((environment / site_packages).glob("*.dist-info/entry_points.txt")):
         write_programs(metadata, environment / "bin")
+    for package in packages:
+        if needs := missing(Path(package)):
+            check_libraries(needs, environment / libraries)
+            program = [str(environment / "bin/python3"), load, needs[0][0], f"{package}/{site_packages}"]
+            if subprocess.run(program).returncode:
+                sys.exit(1)
+
+
+def make_python(environment: Path, home: Path, copied: bool) -> None:
+    """The environment's Python: a link, or a copy, which loads libraries from the environment it lies in."""
+    program = next(home.glob("bin/python3.*"))
+    (environment / "bin").mkdir(parents=True)
+    if copied:
+        shutil.copy2(program, environment / "bin" / program.name)
+    else:
+        (environment / "bin" / program.name).symlink_to(program)
+    for name in ("python", "python3"):
+        (environment / "bin" / name).symlink_to(program.name)
+    (environment / "pyvenv.cfg").write_text(f"home = {home}/bin\ninclude-system-site-packages = false\n")
+
+
+def link_libraries(source: Path, target: Path) -> None:
+    """Link the libraries in `source` into `target`."""
+    for library in sorted(source.glob("*.so*")):
+        target.mkdir(parents=True, exist_ok=True)
+        if not (target / library.name).exists():
+            (target / library.name).symlink_to(library)
+
+
+def missing(package: Path) -> list[list[str]]:
+    """Name of the package, library and who needs it, of each library that it needs beyond those of every package."""
+    listing = package / "nix-support/missing-libraries"
+    return [line.split(" ", 2) for line in listing.read_text().splitlines()] if listing.exists() else []
+
+
+def check_libraries(needs: list[list[str]], libraries: Path) -> None:
+    """End with a sentence if the environment has not got one of the libraries."""
+    for name, library, file in needs:
+        if not (libraries / library).exists():
+            sys.exit(
+                f"{name} needs {library} ({file}), which no added Debian package has: add the one that has it with"
+                f" `nixw add --debian PACKAGE` (`apt-file search {library}` tells which)."
+            )
 
 
 def link(source: Path, target: Path) -> None:

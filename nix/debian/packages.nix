@@ -1,8 +1,10 @@
 # The attributes, under nixpkgs' names. What each is made of is in the files imported here.
-{ system }:
+{
+  system,
+  lock ? builtins.fromJSON (builtins.readFile ./lock.json),
+}:
 let
   lib = import ./lib.nix;
-  lock = lib.importJSON ./lock.json;
   builders = import ./builders.nix {
     inherit
       lib

@@ -48,12 +48,12 @@ let
         rm -rf lib-dynload/_test* lib-dynload/_ctypes_test* lib-dynload/_xxtestfuzz* lib-dynload/xx*
         rm -rf $out/share/applications $out/share/binfmts $out/share/python3
 
-        # ctypes asks ldconfig or a compiler where libraries are, and an image has neither.
+        # ctypes asks ldconfig or a compiler where libraries are, and an image has neither. They are in the environment.
         cat >> ctypes/util.py <<'END'
 
         _find_elsewhere = find_library
         def find_library(name):
-            for folder in "${lib.concatMapStringsSep ":" debian.libraryFolder (debian.added ++ [ "libc6" ])}".split(":"):
+            for folder in (os.path.join(sys.prefix, "${debian.libraries}"), "${debian.libraryFolder "libc6"}"):
                 entries = os.listdir(folder) if os.path.isdir(folder) else []
                 found = sorted(entry for entry in entries if entry.startswith(f"lib{name}.so"))
                 if found:
@@ -92,18 +92,17 @@ let
         python=${interpreter.interpreter}
         $python ${./install_wheel.py} ${builders.seeded { name = file; inherit sha256; }} $out ${sitePackages}
         ${debian.elf}
+        # What these have not got, an environment may: there it is looked for.
+        missing=$out/nix-support/missing-libraries
         fix_elf_files $out ${
-          lib.concatMapStringsSep ":" debian.libraryFolder (
-            [
-              "libc6"
-              "libgcc-s1"
-              "libstdc++6"
-              "zlib1g"
-            ]
-            ++ debian.added
-          )
-        } "" "${lib.concatMapStringsSep ":" debian.libraryFolder debian.added}"
-        $python ${./load.py} "$name" $out/${sitePackages}
+          lib.concatMapStringsSep ":" debian.libraryFolder [
+            "libc6"
+            "libgcc-s1"
+            "libstdc++6"
+            "zlib1g"
+          ]
+        } "" $missing
+        [ -e $missing ] || $python ${./load.py} "$name" $out/${sitePackages}
         ${compile "$out/${sitePackages}"}
       '';
 
@@ -161,10 +160,10 @@ let
         meta.mainProgram = "python3";
       }
       ''
-        ${interpreter.interpreter} ${./environment.py} ${interpreter} $out ${sitePackages} \
+        ${interpreter.interpreter} ${./environment.py} ${./load.py} ${interpreter} $out ${sitePackages} ${debian.libraries} \
           ${lib.concatMapStringsSep " " (item: "${item.package}") closure} \
-          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") debian.added} \
-          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure debian.added)}
+          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") lock.added} \
+          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure lock.added)}
       '';
 in
 interpreter

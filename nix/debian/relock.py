@@ -11,12 +11,14 @@ configuration (or DEBIAN_MIRROR).
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
 import tempfile
 import tomllib
+import urllib.parse
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +178,26 @@ def resolve_wheels(settings: dict[str, Any], requested: list[Requirement]) -> di
         name: {
             "version": packages[name]["metadata"]["version"],
             "file": packages[name]["download_info"]["url"].rsplit("/", 1)[1].replace("%2B", "+"),
-            "sha256": packages[name]["download_info"]["archive_info"]["hashes"]["sha256"],
+            "sha256": digest(name, packages[name]["download_info"]),
             "requires": graph.requires(name),
             "extras": {extra: graph.requires(name, extra) for extra in sorted(graph.extras[name])},
         }
         for name in graph.reachable(wanted)
     }
+
+
+def digest(name: str, download: dict[str, Any]) -> str:
+    """The wheel's SHA-256: pip gives none of a file in a folder. Raises LockError if there is none."""
+    address = urllib.parse.urlsplit(download["url"])
+    if address.scheme == "file":
+        return hashlib.sha256(Path(urllib.parse.unquote(address.path)).read_bytes()).hexdigest()
+    try:
+        return str(download["archive_info"]["hashes"]["sha256"])
+    except KeyError:
+        raise LockError(
+            f"The Python index gives no SHA-256 of {name}, and a lock needs it: ask for another version, or put a wheel"
+            " of it into debian/wheels."
+        ) from None
 
 
 class Graph:

