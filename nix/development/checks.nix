@@ -18,6 +18,7 @@ let
       !(lib.elem (lib.removePrefix "${self}/" path) [
         ".ci"
         ".editorconfig"
+        ".github"
         "CHANGELOG.md"
         "CONTRIBUTING.md"
         "README.md"

@@ -128,3 +128,16 @@ def test_version_installs_nothing(start, tmp_path):
     assert (process.returncode, said) == (0, "")
     assert "nix: none\n" in printed
     assert not (tmp_path / "installed").exists()
+
+
+@pytest.mark.parametrize("packages", ["nixpkgs", "debian"])
+def test_root_builds_where_there_are_no_build_users(start, packages):
+    """Debian's nix-bin makes none; without this setting, Nix refuses every build of root's."""
+    programs = {
+        "getent": "exit 2",
+        "nix": 'case $1 in --version) echo 2.26.3 ;; *) echo "$NIX_CONFIG" ;; esac',
+    }
+    process = start(programs, packages=packages)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "build-users-group =" in printed.splitlines()
