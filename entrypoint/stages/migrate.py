@@ -34,12 +34,13 @@ def migrate(
     """
     from django.db import Error
 
-    _check()
+    _check(connection)
     if connection is None:
         _apply(configuration, before_changes)
         return
     try:
         with _lock(connection, configuration.migration_lock_timeout):
+            _connect()
             _apply(configuration, before_changes)
     except Error as error:
         raise _lost(error) from error
@@ -47,7 +48,7 @@ def migrate(
         # A migration that fails may be forgiven; a database that went away is another matter.
         if error.code is ExitCode.MIGRATIONS and not connection.is_usable():
             raise _lost(error) from error
-        raise _with_advice(error) from error
+        raise
     finally:
         connection.close()
 
@@ -59,20 +60,21 @@ def _lost(error: Exception) -> BootError:
     )
 
 
-def _with_advice(error: BootError) -> BootError:
-    """The lock's connection is alive; if the one that migrates was ended all the same, a pooler may have done that."""
-    if "server closed the connection" not in str(error):
-        return error
-    advice = (
-        "If a pooler is in between, let it open at least two connections to the database: the lock takes one."
+def _no_second(error: Exception) -> BootError:
+    reason = str(error).partition("\n")[0].rstrip(".")
+    return BootError(
+        ExitCode.DATABASE_UNAVAILABLE,
+        f"PostgreSQL gives no second connection: {reason}. Migrating takes two, one of them"
+        " to hold the lock: free some or raise max_connections; if a pooler is in between, let it open"
+        " at least two connections to the database.",
     )
-    return BootError(error.code, f"{error} {advice}", cause=error.cause)
 
 
-def _check() -> None:
+def _check(connection: Any) -> None:
     """Django's system checks, which `manage.py migrate` runs too."""
     from django.core.management import call_command
     from django.core.management.base import SystemCheckError
+    from django.db import OperationalError
 
     lines = capture.Lines()
     try:
@@ -82,6 +84,8 @@ def _check() -> None:
             ExitCode.MIGRATIONS, f"Django's checks fail: {' '.join(str(error).split())}"
         ) from error
     except Exception as error:
+        if connection is not None and isinstance(error, OperationalError):  # some checks ask the server
+            raise _no_second(error) from error
         raise BootError(
             ExitCode.APPLICATION, f"The project cannot be imported: {describe(error)}.", cause=error
         ) from error
@@ -140,6 +144,17 @@ def _verify(cursor: Any) -> None:
             "The connection that held the migration lock was lost while migrations were applied, so another"
             " replica may have applied some at the same time: look for what ends idle connections."
         )
+
+
+def _connect() -> None:
+    """Open the connection that migrates, all the way to the server: a pooler takes a client that it cannot serve."""
+    from django.db import OperationalError, connections
+
+    try:
+        with connections[database.ALIAS].cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except OperationalError as error:
+        raise _no_second(error) from error
 
 
 def _apply(configuration: Configuration, before_changes: Callable[[], None] | None) -> None:

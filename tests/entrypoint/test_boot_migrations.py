@@ -200,6 +200,21 @@ def test_a_signal_while_waiting_for_the_lock_ends_at_once(boot, cluster, databas
         assert running.stop() == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("checks_connect", [False, True])
+def test_one_free_connection_is_too_few(boot, project, sql, database, checks_connect):
+    if checks_connect:
+        constraint = "models.UniqueConstraint(fields=['name'], name='once', nulls_distinct=False)"
+        model = f"\n    class Meta:\n        constraints = [{constraint}]\n"
+        project.write("shop/models.py", (project.directory / "shop/models.py").read_text() + model)
+    sql(f'ALTER DATABASE "{database}" CONNECTION LIMIT 1')
+    running = boot("migrate")
+    assert running.exit_code() == 11
+    assert "gives no second connection: " in running.error
+    assert "too many connections for database" in running.error
+    assert "Migrating takes two" in running.error
+    assert sql("SELECT to_regclass('django_migrations')", database=database) == [(None,)]
+
+
 def record(sql, database: str, app: str, *names: str) -> None:
     """As Django records migrations that it has applied."""
     for name in names:
