@@ -7,9 +7,12 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.signals import request_finished
+from django.db import close_old_connections
 from django.http import HttpResponse
 from django.test import RequestFactory
 from hypothesis import given
@@ -23,14 +26,17 @@ NEW = b"body { color: darkslateblue }\n" * 70
 
 
 @pytest.fixture
-def root(tmp_path: Path, settings) -> Path:
+def root(tmp_path: Path, settings) -> Iterator[Path]:
     """STATIC_ROOT, with a secret beside it."""
     (tmp_path / "secret.css").write_text("outside")
     root = tmp_path / "static"
     root.mkdir()
     settings.STATIC_ROOT = root
     settings.DEBUG = False
-    return root
+    # As Django's own test client has it: a response that is closed looks after connections of other tests.
+    request_finished.disconnect(close_old_connections)
+    yield root
+    request_finished.connect(close_old_connections)
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First: a probe comes by IP address and over plain HTTP, and must not be refused or redirected.
     "core.health.HealthMiddleware",
+    # Around the static files, which get these headers too.
+    "core.headers.HeadersMiddleware",
     # Before security: static files need neither a known host nor https.
     "core.staticfiles.StaticFilesMiddleware",
     "django.middleware.security.SecurityMiddleware",
