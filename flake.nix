@@ -11,10 +11,20 @@
       # One result for each system that the package set has.
       forEachSystem =
         f:
-        lib.genAttrs (lib.filter (system: nixpkgs.legacyPackages ? ${system}) [
-          "x86_64-linux"
-          "aarch64-linux"
-        ]) (system: f (import ./nix/outputs { inherit self; pkgs = nixpkgs.legacyPackages.${system}; }));
+        lib.genAttrs
+          (lib.filter (system: nixpkgs.legacyPackages ? ${system}) [
+            "x86_64-linux"
+            "aarch64-linux"
+          ])
+          (
+            system:
+            f (
+              import ./nix/outputs {
+                inherit self;
+                pkgs = nixpkgs.legacyPackages.${system};
+              }
+            )
+          );
     in
     {
       # The images, and what they are made of.

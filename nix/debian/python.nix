@@ -17,10 +17,16 @@ let
 
   # Debian cuts Python into four packages; Python finds its library only where its program is.
   interpreter =
-    builders.runCommand "python3-${lib.head (lib.split "-" lock.debian."python${pythonVersion}".version)}"
+    builders.runCommand
+      "python3-${lib.head (lib.split "-" lock.debian."python${pythonVersion}".version)}"
       {
         passthru = {
-          inherit pythonVersion sitePackages pkgs withPackages;
+          inherit
+            pythonVersion
+            sitePackages
+            pkgs
+            withPackages
+            ;
           interpreter = "${interpreter}/bin/python${pythonVersion}";
         };
         meta.mainProgram = "python3";
@@ -90,7 +96,12 @@ let
       }
       ''
         python=${interpreter.interpreter}
-        $python ${./install_wheel.py} ${builders.seeded { name = file; inherit sha256; }} $out ${sitePackages}
+        $python ${./install_wheel.py} ${
+          builders.seeded {
+            name = file;
+            inherit sha256;
+          }
+        } $out ${sitePackages}
         ${debian.elf}
         # What these have not got, an environment may: there it is looked for.
         missing=$out/nix-support/missing-libraries
@@ -163,7 +174,9 @@ let
         ${interpreter.interpreter} ${./environment.py} ${./load.py} ${interpreter} $out ${sitePackages} ${debian.libraries} \
           ${lib.concatMapStringsSep " " (item: "${item.package}") closure} \
           -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") lock.added} \
-          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure lock.added)}
+          -- ${
+            lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure lock.added)
+          }
       '';
 in
 interpreter

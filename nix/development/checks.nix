@@ -94,21 +94,28 @@ let
   );
 in
 {
-  lint = check "lint" "ruff check && ruff format --check && mypy";
+  lint = check "lint" (
+    "ruff check && ruff format --check && mypy"
+    + lib.optionalString (pkgs ? nixfmt) " && find . -name '*.nix' -exec nixfmt --check {} +"
+  );
   entrypoint = check "entrypoint" (pytest "tests/entrypoint");
   backend = check "backend" (pytest "tests/backend");
   debian = check "debian" "PATH=$PATH:${pkgs.bashInteractive}/bin ${pytest "tests/debian"}";
   image = check "image" "IMAGE=${image} UNTIDY=${untidy} ${pytest "tests/image"}";
-  bench = check "bench" "BENCH=${import ./bench.nix { inherit pkgs image; }}/bin/bench ${pytest "tests/bench"}";
+  bench = check "bench" "BENCH=${
+    import ./bench.nix { inherit pkgs image; }
+  }/bin/bench ${pytest "tests/bench"}";
   sbom = check "sbom" "IMAGE=${image} SBOM=${image.sbom} LABELS=${labels} ${pytest "tests/sbom"}";
   oci = check "oci" "IMAGE=${image} OCI=${image.oci} PUSH=${image.push}/bin/push ${pytest "tests/oci"}";
   requirement = check "requirement" (
-    lib.throwIfNot (wrong == [ ]) "nix/python/requirement.nix is wrong about ${builtins.toJSON wrong}" "echo all right"
+    lib.throwIfNot (
+      wrong == [ ]
+    ) "nix/python/requirement.nix is wrong about ${builtins.toJSON wrong}" "echo all right"
   );
   added = check "added" (
-    lib.throwIfNot (
-      rebuilt == [ ]
-    ) "a Debian package that a project adds is not in its environment alone: ${builtins.toJSON rebuilt}" "echo all right"
+    lib.throwIfNot (rebuilt == [ ])
+      "a Debian package that a project adds is not in its environment alone: ${builtins.toJSON rebuilt}"
+      "echo all right"
   );
   template = check "template" "RUN=${template.run}/bin/run PROJECT=${template.project} PYTHON=${template.environment}/bin/python3 ${pytest "tests/template"}";
 }

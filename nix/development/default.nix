@@ -5,7 +5,9 @@
   src,
 }:
 let
+  inherit (pkgs) lib;
   inherit (import ../versions.nix pkgs) postgresql;
+  nixfmt = lib.optional (pkgs ? nixfmt) pkgs.nixfmt;
 in
 {
   # The project's environment and the tests' packages.
@@ -28,10 +30,15 @@ in
     pkgs.ruff
     pkgs.skopeo
     pkgs.syft
-  ];
+  ]
+  ++ nixfmt;
 
-  # `nix fmt`: Python.
+  # `nix fmt [FOLDER...]`: Python, and Nix where the set has the official formatter. Debian has none.
   formatter = pkgs.writeShellScriptBin "format" ''
-    exec ${pkgs.ruff}/bin/ruff format "$@"
+    [ $# -gt 0 ] || set -- .
+    ${pkgs.ruff}/bin/ruff format "$@"
+    ${lib.concatMapStringsSep "\n" (package: ''
+      find "$@" -name '*.nix' -type f -exec ${package}/bin/nixfmt {} +
+    '') nixfmt}
   '';
 }

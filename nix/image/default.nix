@@ -39,9 +39,7 @@ let
   application = pkgs.runCommand "application" { } ''
     cp -r ${project.package} $out
     chmod -R u+w $out
-    ${python}/bin/python3 ${./fingerprint.py} $out ${
-      builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")
-    }
+    ${python}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
   '';
 
   etc = import ./etc.nix { inherit pkgs uid gid; };
@@ -96,7 +94,9 @@ let
       # What the layer's files are dated; nixpkgs' builder takes it from here, and would say 1980.
       export SOURCE_DATE_EPOCH=1
       chown ${user} app ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable}
-      chmod 755 app ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable} bin etc usr usr/bin usr/share
+      chmod 755 app ${
+        lib.concatMapStringsSep " " (folder: "app/${folder}") writable
+      } bin etc usr usr/bin usr/share
       chmod 1777 tmp
     '';
 

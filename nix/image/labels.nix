@@ -10,8 +10,7 @@
 }:
 let
   # The labels of a project's URLs count without case and punctuation (packaging guide, "Well-known labels").
-  normal =
-    label: lib.toLower (builtins.replaceStrings [ " " "-" "_" "." ] [ "" "" "" "" ] label);
+  normal = label: lib.toLower (builtins.replaceStrings [ " " "-" "_" "." ] [ "" "" "" "" ] label);
   urls = lib.mapAttrs' (label: url: lib.nameValuePair (normal label) url) (metadata.urls or { });
 in
 lib.mapAttrs' (label: value: lib.nameValuePair "org.opencontainers.image.${label}" value) (

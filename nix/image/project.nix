@@ -37,10 +37,13 @@ let
     lib.hasPrefix "." name
     || lib.hasSuffix ".pyc" name
     || lib.hasSuffix ".sqlite3" name
-    || (type == "directory" && lib.elem name [
-      "__pycache__"
-      "node_modules"
-    ])
+    || (
+      type == "directory"
+      && lib.elem name [
+        "__pycache__"
+        "node_modules"
+      ]
+    )
     # An app may have that name.
     || (type == "directory" && name == "tests" && !isApp path)
     || lib.elem name [
@@ -53,8 +56,7 @@ let
     name = "source";
     filter =
       path: type:
-      !(unwanted path type)
-      && !(dirOf path == toString src && lib.elem (baseNameOf path) unwantedOnTop);
+      !(unwanted path type) && !(dirOf path == toString src && lib.elem (baseNameOf path) unwantedOnTop);
   };
   isApp = path: builtins.pathExists (path + "/apps.py") || builtins.pathExists (path + "/models.py");
 
@@ -63,12 +65,16 @@ let
   folders = lib.filter (name: (builtins.readDir src).${name} == "directory") (
     builtins.attrNames (builtins.readDir src)
   );
-  foldersWith = files: lib.filter (folder: builtins.any (file: has "${folder}/${file}") files) folders;
+  foldersWith =
+    files: lib.filter (folder: builtins.any (file: has "${folder}/${file}") files) folders;
   list = lib.concatMapStringsSep ", " (name: name);
   tracked = "(A flake sees only what git tracks: `git add` new files.)";
 
   # A module can be found in the project, or where PYTHONPATH points in it.
-  roots = [ "" ] ++ map (path: "${lib.removePrefix "/app/" path}/") (
+  roots = [
+    ""
+  ]
+  ++ map (path: "${lib.removePrefix "/app/" path}/") (
     lib.filter (lib.hasPrefix "/app/") (lib.filter builtins.isString (builtins.split ":" pythonPath))
   );
   modulePath = builtins.replaceStrings [ "." ] [ "/" ];
@@ -77,19 +83,17 @@ let
     builtins.any (
       root: has "${root}${modulePath module}.py" || has "${root}${modulePath module}/__init__.py"
     ) roots;
-  settingsModules =
-    map (folder: "${folder}.settings") (
-      foldersWith [
-        "settings.py"
-        "settings/__init__.py"
-      ]
-    );
+  settingsModules = map (folder: "${folder}.settings") (foldersWith [
+    "settings.py"
+    "settings/__init__.py"
+  ]);
   wsgiModule = lib.head (builtins.split ":" wsgiApplication);
 
   checked =
     lib.throwIfNot (has "manage.py")
       "${toString src} has no manage.py: `src` must be the folder of a Django project, the one with manage.py${
-        lib.optionalString (foldersWith [ "manage.py" ] != [ ]) " (perhaps ${list (foldersWith [ "manage.py" ])})"
+        lib.optionalString (foldersWith [ "manage.py" ] != [ ])
+          " (perhaps ${list (foldersWith [ "manage.py" ])})"
       }. ${tracked}"
       lib.throwIfNot
       (settingsModule == null || hasModule settingsModule)
@@ -98,10 +102,16 @@ let
       }. ${tracked}"
       lib.throwIfNot
       # One that lies outside is a package's.
-      (wsgiApplication == null || hasModule wsgiModule || !(has (lib.head (builtins.split "\\." wsgiModule))))
+      (
+        wsgiApplication == null
+        || hasModule wsgiModule
+        || !(has (lib.head (builtins.split "\\." wsgiModule)))
+      )
       "${toString src} has no module ${toString wsgiModule}: say with `wsgiApplication` what gunicorn is to serve${
         lib.optionalString (foldersWith [ "wsgi.py" ] != [ ])
-          " (perhaps ${lib.concatMapStringsSep ", " (folder: "${folder}.wsgi:application") (foldersWith [ "wsgi.py" ])})"
+          " (perhaps ${
+             lib.concatMapStringsSep ", " (folder: "${folder}.wsgi:application") (foldersWith [ "wsgi.py" ])
+           })"
       }. ${tracked}"
       src;
 

@@ -47,7 +47,6 @@ in
       extraPackages ? (_: [ ]),
     }:
     python.withPackages (
-      packages:
-      lib.concatMap (select packages) dependencies ++ extraPackages packages
+      packages: lib.concatMap (select packages) dependencies ++ extraPackages packages
     );
 }

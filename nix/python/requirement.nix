@@ -17,7 +17,9 @@ let
   # What a list of texts without the regular expressions' groups in between is.
   split = separator: string: lib.filter builtins.isString (builtins.split separator string);
   strip = string: lib.head (builtins.match "[[:space:]]*(.*[^[:space:]]|)[[:space:]]*" string);
-  words = string: lib.filter (word: word != "") (map strip (split "," (if string == null then "" else string)));
+  words =
+    string:
+    lib.filter (word: word != "") (map strip (split "," (if string == null then "" else string)));
 
   # "Names and normalization" of the packaging guide; it is also the attribute in the package sets.
   normalize = string: lib.concatMapStringsSep "-" lib.toLower (split "[-_.]+" string);
@@ -30,11 +32,19 @@ let
     let
       found = builtins.match "(===|==|~=|!=|<=|>=|<|>)[[:space:]]*([^[:space:]]+)" clause;
       wanted = builtins.elemAt found 1;
-      family = if builtins.elem (lib.head found) [ "==" "!=" ] then builtins.match "(.*)\\.\\*" wanted else null;
+      family =
+        if
+          builtins.elem (lib.head found) [
+            "=="
+            "!="
+          ]
+        then
+          builtins.match "(.*)\\.\\*" wanted
+        else
+          null;
       version = readVersion (if family == null then wanted else lib.head family);
     in
-    lib.throwIf
-      (found == null || (version == null && lib.head found != "==="))
+    lib.throwIf (found == null || (version == null && lib.head found != "==="))
       "pyproject.toml asks for \"${text}\", and \"${clause}\" is no version."
       {
         operator = lib.head found;
@@ -45,8 +55,7 @@ let
   # Whether a version begins with these numbers; those that it does not have are 0.
   startsWith =
     numbers: version:
-    numbers
-    == builtins.genList (
+    numbers == builtins.genList (
       index: if index < builtins.length version.release then builtins.elemAt version.release index else 0
     ) (builtins.length numbers);
   allButLast = list: builtins.genList (builtins.elemAt list) (builtins.length list - 1);
@@ -113,16 +122,18 @@ let
       operator = builtins.elemAt found 1;
       wanted = builtins.elemAt found 2;
     in
-    lib.throwIf (
-      found == null || !values ? ${variable}
-    ) "pyproject.toml asks for \"${text}\", whose condition cannot be judged here: write it as VARIABLE == 'VALUE' on ${lib.concatMapStringsSep ", " (name: name) (builtins.attrNames values)}, without parentheses." (
-      if lib.hasPrefix "python_" variable then
-        holds values.${variable} "${operator}${wanted}"
-      else if operator == "==" then
-        values.${variable} == wanted
-      else
-        values.${variable} != wanted
-    );
+    lib.throwIf (found == null || !values ? ${variable})
+      "pyproject.toml asks for \"${text}\", whose condition cannot be judged here: write it as VARIABLE == 'VALUE' on ${
+        lib.concatMapStringsSep ", " (name: name) (builtins.attrNames values)
+      }, without parentheses."
+      (
+        if lib.hasPrefix "python_" variable then
+          holds values.${variable} "${operator}${wanted}"
+        else if operator == "==" then
+          values.${variable} == wanted
+        else
+          values.${variable} != wanted
+      );
   marker = part 6;
 in
 {
@@ -138,7 +149,7 @@ in
   # Whether it is asked for at all, on Linux and this Python.
   applies =
     marker == null
-    || builtins.any (alternative: builtins.all true' (split "[[:space:]]+and[[:space:]]+" alternative)) (
-      split "[[:space:]]+or[[:space:]]+" marker
-    );
+    || builtins.any (
+      alternative: builtins.all true' (split "[[:space:]]+and[[:space:]]+" alternative)
+    ) (split "[[:space:]]+or[[:space:]]+" marker);
 }

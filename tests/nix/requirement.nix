@@ -44,82 +44,90 @@ let
     }
   ];
 
-  # The version, and whether it will do.
+  # A requirement, a version, and whether it will do.
   versions =
     map
-      (case: {
-        text = "d${lib.head case}";
-        version = builtins.elemAt case 1;
-        is = builtins.elemAt case 2;
+      (columns: {
+        text = lib.head columns;
+        version = builtins.elemAt columns 1;
+        is = builtins.elemAt columns 2 == "yes";
       })
-      [
-        [ "" "1.0" true ]
-        [ ">=5.2,<5.3" "5.2.19" true ]
-        [ ">=5.2,<5.3" "5.3" false ]
-        [ "==5.2" "5.2.0" true ]
-        [ "==5.2" "5.2.1" false ]
-        [ "==5.2.*" "5.2.19" true ]
-        [ "==5.2.*" "5.20" false ]
-        [ "!=5.2.*" "5.2.19" false ]
-        [ "~=5.2" "5.9" true ]
-        [ "~=5.2" "6.0" false ]
-        [ "~=5.2.1" "5.2.9" true ]
-        [ "~=5.2.1" "5.3" false ]
-        [ ">5.2" "5.10" true ]
-        [ "<=2" "2.0+cpu" true ]
-        [ "===1.0" "1.0" true ]
-        [ " (>=6)" "5.2" false ]
-        # Pre-releases come before their release, and a specifier that names none does not ask for them.
-        [ "" "5.2rc1" true ]
-        [ ">=5.2" "5.2rc1" false ]
-        [ ">=5.1" "5.2rc1" false ]
-        [ ">=5.1" "5.2.dev3" false ]
-        [ ">=5.2rc1" "5.2rc1" true ]
-        [ ">=5.2rc1" "5.2b2" false ]
-        [ ">=5.2rc1" "5.2" true ]
-        [ ">=5.2rc1,<6" "5.2rc2" true ]
-        [ "<5.2rc1" "5.2b2" true ]
-        [ "<5.2" "5.2rc1" false ]
-        [ "<=5.2" "5.2rc1" false ]
-        [ ">=5.1a1,<5.2" "5.2rc1" false ]
-        [ ">5.2a1" "5.2.dev1" false ]
-        [ ">=5.2.dev1" "5.2a1" true ]
-        [ ">=1.0a1.dev1" "1.0a1" true ]
-        [ ">=1.0a1" "1.0a1.dev1" false ]
-        [ ">=5.2a1,!=5.3" "5.2-alpha.1" true ]
-        [ "==5.2rc1" "5.2.0rc1" true ]
-        [ "==5.2rc1" "5.2c1" true ]
-        [ "==5.2rc1" "5.2" false ]
-        [ "==5.2.*" "5.2rc1" false ]
-        [ "~=5.2rc1" "5.3" true ]
-        [ "~=5.2rc1" "6.0" false ]
-        # Post-releases come after their release, and are no later version than it.
-        [ ">1.0" "1.0.post1" false ]
-        [ ">1.0rc1" "1.0.post1" true ]
-        [ ">1.0" "1.0.1" true ]
-        [ ">1.0" "1.1.post1" true ]
-        [ ">1.0.post1" "1.0.post2" true ]
-        [ ">1.0.post1" "1.0.post1" false ]
-        [ ">=1.0" "1.0.post1" true ]
-        [ "<=1.0" "1.0.post1" false ]
-        [ "==1.0" "1.0.post1" false ]
-        [ "==1.0.*" "1.0.post1" true ]
-        [ "~=1.0.post1" "1.1" true ]
-        [ "~=2.2.post3" "2.9" true ]
-        [ "~=2.2.post3" "2.2.post2" false ]
-        [ ">1.0" "1.0+local" false ]
-        [ "==1.0+cpu" "1.0" false ]
-        [ "==1.0" "1.0+cpu" true ]
-        [ "==1!1.0" "1.0" false ]
-        [ ">=2.0" "1!1.0" true ]
-        [ "==1.*" "1!1.0" false ]
-        [ ">=2" "v2.0" true ]
-        [ "===2024.01.05rc1" "2024.01.05rc1" true ]
-        [ ">=2024.1.5,<2024.02" "2024.01.05" true ]
-        # Some sets have commits, which are no versions of Python's kind.
-        [ "" "0-unstable-2024-01-05" true ]
-        [ ">=1" "0-unstable-2024-01-05" false ]
-      ];
+      (
+        lib.filter (columns: columns != null) (
+          map (builtins.match "(d.*) [|] (.*) [|] (yes|no)") (
+            lib.filter builtins.isString (builtins.split "\n" table)
+          )
+        )
+      );
+
+  table = ''
+    d | 1.0 | yes
+    d>=5.2,<5.3 | 5.2.19 | yes
+    d>=5.2,<5.3 | 5.3 | no
+    d==5.2 | 5.2.0 | yes
+    d==5.2 | 5.2.1 | no
+    d==5.2.* | 5.2.19 | yes
+    d==5.2.* | 5.20 | no
+    d!=5.2.* | 5.2.19 | no
+    d~=5.2 | 5.9 | yes
+    d~=5.2 | 6.0 | no
+    d~=5.2.1 | 5.2.9 | yes
+    d~=5.2.1 | 5.3 | no
+    d>5.2 | 5.10 | yes
+    d<=2 | 2.0+cpu | yes
+    d===1.0 | 1.0 | yes
+    d (>=6) | 5.2 | no
+    # Pre-releases come before their release, and a specifier that names none does not ask for them.
+    d | 5.2rc1 | yes
+    d>=5.2 | 5.2rc1 | no
+    d>=5.1 | 5.2rc1 | no
+    d>=5.1 | 5.2.dev3 | no
+    d>=5.2rc1 | 5.2rc1 | yes
+    d>=5.2rc1 | 5.2b2 | no
+    d>=5.2rc1 | 5.2 | yes
+    d>=5.2rc1,<6 | 5.2rc2 | yes
+    d<5.2rc1 | 5.2b2 | yes
+    d<5.2 | 5.2rc1 | no
+    d<=5.2 | 5.2rc1 | no
+    d>=5.1a1,<5.2 | 5.2rc1 | no
+    d>5.2a1 | 5.2.dev1 | no
+    d>=5.2.dev1 | 5.2a1 | yes
+    d>=1.0a1.dev1 | 1.0a1 | yes
+    d>=1.0a1 | 1.0a1.dev1 | no
+    d>=5.2a1,!=5.3 | 5.2-alpha.1 | yes
+    d==5.2rc1 | 5.2.0rc1 | yes
+    d==5.2rc1 | 5.2c1 | yes
+    d==5.2rc1 | 5.2 | no
+    d==5.2.* | 5.2rc1 | no
+    d~=5.2rc1 | 5.3 | yes
+    d~=5.2rc1 | 6.0 | no
+    # Post-releases come after their release, and are no later version than it.
+    d>1.0 | 1.0.post1 | no
+    d>1.0rc1 | 1.0.post1 | yes
+    d>1.0 | 1.0.1 | yes
+    d>1.0 | 1.1.post1 | yes
+    d>1.0.post1 | 1.0.post2 | yes
+    d>1.0.post1 | 1.0.post1 | no
+    d>=1.0 | 1.0.post1 | yes
+    d<=1.0 | 1.0.post1 | no
+    d==1.0 | 1.0.post1 | no
+    d==1.0.* | 1.0.post1 | yes
+    d~=1.0.post1 | 1.1 | yes
+    d~=2.2.post3 | 2.9 | yes
+    d~=2.2.post3 | 2.2.post2 | no
+    d>1.0 | 1.0+local | no
+    d==1.0+cpu | 1.0 | no
+    d==1.0 | 1.0+cpu | yes
+    d==1!1.0 | 1.0 | no
+    d>=2.0 | 1!1.0 | yes
+    d==1.* | 1!1.0 | no
+    d>=2 | v2.0 | yes
+    d===2024.01.05rc1 | 2024.01.05rc1 | yes
+    d>=2024.1.5,<2024.02 | 2024.01.05 | yes
+    # Some sets have commits, which are no versions of Python's kind.
+    d | 0-unstable-2024-01-05 | yes
+    d>=1 | 0-unstable-2024-01-05 | no
+  '';
 
   refused = [
     "x @ https://example.org/x.whl"

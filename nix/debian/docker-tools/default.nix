@@ -53,65 +53,89 @@ let
         let
           text = builtins.toJSON { inherit links config; };
           path = "/nix/store/[0-9a-z]{32}-[-.+_?=0-9a-zA-Z]*";
-          paths = lib.unique (lib.concatMap (part: lib.optionals (builtins.isList part) part) (builtins.split "(${path})" text));
+          paths = lib.unique (
+            lib.concatMap (part: lib.optionals (builtins.isList part) part) (builtins.split "(${path})" text)
+          );
         in
         builders.runCommand "${name}-roots" {
-          text = builtins.appendContext (lib.concatStringsSep "\n" (lib.sort lib.lessThan paths)) (builtins.getContext text);
+          text = builtins.appendContext (lib.concatStringsSep "\n" (lib.sort lib.lessThan paths)) (
+            builtins.getContext text
+          );
           passAsFile = [ "text" ];
         } "cp $textPath $out";
-      base = builders.runCommand "${name}-layers" {
-        exportReferencesGraph = [
-          "graph"
-          roots
-        ];
-      } "${image} layers graph ${roots} $out ${mtime} ${toString (maxLayers - 1)} ${lib.escapeShellArgs owner}";
+      base =
+        builders.runCommand "${name}-layers"
+          {
+            exportReferencesGraph = [
+              "graph"
+              roots
+            ];
+          }
+          "${image} layers graph ${roots} $out ${mtime} ${toString (maxLayers - 1)} ${lib.escapeShellArgs owner}";
 
       # The top layer: links to the contents, and what the scripts do. Large folders are cut out of it (image.py), so that an
       # edit of the application changes little.
-      custom = builders.runCommand "${name}-custom-layer" { inherit extraCommands fakeRootCommands; passAsFile = [ "extraCommands" "fakeRootCommands" ]; } ''
-        mkdir -p $out root
-        for package in ${lib.escapeShellArgs links}; do
-          ${image} link $package root
-        done
-        (cd root && . $extraCommandsPath)
-        key=$(${debian.fakeroot}/bin/faked-sysv)
-        # Changing an owner in truth, too, would fail: a sandbox knows one user only.
-        export FAKEROOTKEY=''${key%%:*} FAKEROOTDONTTRYCHOWN=1
-        # Only a program that loads libraries can be told that it is root.
-        export LD_PRELOAD=${debian.libfakeroot}/lib/x86_64-linux-gnu/libfakeroot/libfakeroot-sysv.so
-        (
-          export PATH=${busybox}/bin
-          cd root
-          ${busybox}/bin/chown -R 0:0 .
-          ${busybox}/bin/sh -euc ". $fakeRootCommandsPath"
-        )
-        ${image} top root $out ${mtime}
-        unset LD_PRELOAD
-        kill ''${key##*:}
-      '';
+      custom =
+        builders.runCommand "${name}-custom-layer"
+          {
+            inherit extraCommands fakeRootCommands;
+            passAsFile = [
+              "extraCommands"
+              "fakeRootCommands"
+            ];
+          }
+          ''
+            mkdir -p $out root
+            for package in ${lib.escapeShellArgs links}; do
+              ${image} link $package root
+            done
+            (cd root && . $extraCommandsPath)
+            key=$(${debian.fakeroot}/bin/faked-sysv)
+            # Changing an owner in truth, too, would fail: a sandbox knows one user only.
+            export FAKEROOTKEY=''${key%%:*} FAKEROOTDONTTRYCHOWN=1
+            # Only a program that loads libraries can be told that it is root.
+            export LD_PRELOAD=${debian.libfakeroot}/lib/x86_64-linux-gnu/libfakeroot/libfakeroot-sysv.so
+            (
+              export PATH=${busybox}/bin
+              cd root
+              ${busybox}/bin/chown -R 0:0 .
+              ${busybox}/bin/sh -euc ". $fakeRootCommandsPath"
+            )
+            ${image} top root $out ${mtime}
+            unset LD_PRELOAD
+            kill ''${key##*:}
+          '';
     in
     {
       fullName = name;
       inherit base custom;
       # Arguments of image.py that describe the whole.
-      plan = builders.runCommand "${name}-plan.json" {
-        exportReferencesGraph = [
-          "graph"
-          custom
-        ];
-        configuration = builtins.toJSON config;
-        passAsFile = [ "configuration" ];
-      } ''
-        ${image} plan ${base} graph ${custom} $configurationPath $out ${name} ${if tag == null then "-" else tag} \
-          ${architecture} ${created} ${mtime} ${lib.escapeShellArgs owner} ${if includeStorePaths then "yes" else "no"}
-      '';
+      plan =
+        builders.runCommand "${name}-plan.json"
+          {
+            exportReferencesGraph = [
+              "graph"
+              custom
+            ];
+            configuration = builtins.toJSON config;
+            passAsFile = [ "configuration" ];
+          }
+          ''
+            ${image} plan ${base} graph ${custom} $configurationPath $out ${name} ${
+              if tag == null then "-" else tag
+            } \
+              ${architecture} ${created} ${mtime} ${lib.escapeShellArgs owner} ${
+                if includeStorePaths then "yes" else "no"
+              }
+          '';
     };
 
   describe = arguments: extra: {
     passthru = {
       imageName = arguments.name;
       imageTag = arguments.tag or null;
-    } // extra;
+    }
+    // extra;
   };
 in
 {
@@ -145,7 +169,8 @@ in
           gz = ".gz";
           none = "";
         }
-        .${compressor} or (throw "dockerTools: there is no compressor \"${compressor}\" here; use \"gz\" or \"none\".");
+        .${compressor}
+          or (throw "dockerTools: there is no compressor \"${compressor}\" here; use \"gz\" or \"none\".");
     in
     builders.runCommand "${arguments.name}.tar${suffix}" (describe arguments {
       inherit (parts) plan;

@@ -21,7 +21,9 @@ let
       version = metadata.version or null;
       description = metadata.description or null;
       license = metadata.license or null;
-      dependencies = map (text: lib.head (builtins.match "[[:space:]]*([A-Za-z0-9._-]+).*" text)) (metadata.dependencies or [ ]);
+      dependencies = map (text: lib.head (builtins.match "[[:space:]]*([A-Za-z0-9._-]+).*" text)) (
+        metadata.dependencies or [ ]
+      );
     }
   );
 in
