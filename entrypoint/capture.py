@@ -26,9 +26,8 @@ def start(environ: Mapping[str, str]) -> None:
     sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     warnings.showwarning = _warning
     logging.getLogger().addHandler(Handler())
-    if log.chosen_format() == "json":
-        sys.stdout = Lines("stdout", sys.__stdout__)
-        sys.stderr = Lines("stderr", sys.__stderr__)
+    sys.stdout = Lines("stdout", sys.__stdout__)
+    sys.stderr = Lines("stderr", sys.__stderr__)
 
 
 def enable(logger: str) -> None:
@@ -76,6 +75,7 @@ class Lines(io.TextIOBase):
 
     Lines that are JSON objects already (a project's own JSON logging) keep their fields; secrets are struck out
     of them too. Below other text of the same print, such a line is text: a stranger may have written it.
+    For people, what is printed stays as it is, but indented below the first line of a print.
     `beneath` is the stream that this one stands in for, if any.
     """
 
@@ -118,15 +118,17 @@ class Lines(io.TextIOBase):
         return self._beneath.buffer
 
     def _line(self, line: str) -> None:
-        line = line.strip()
-        if not line:
+        text = _without_colours(line).rstrip()
+        if not text:
             return
-        record = None if self._below_text else _as_record(line)
-        if record:
+        if log.chosen_format() == "console" and self._beneath is not None:
+            log.emit(log.INDENT * self._below_text + log.as_text(text))
+        elif not self._below_text and (record := _as_record(line.strip())):
             log.emit(record)
+            return
         else:
-            self._below_text = True
-            log.write(self._level, _without_colours(line), logger=self._logger)
+            log.write(self._level, text.lstrip(), logger=self._logger)
+        self._below_text = True
 
 
 def _as_record(line: str) -> str | None:

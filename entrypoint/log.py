@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import time
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from .redaction import hide
 FORMATS = ("json", "console")
 
 _NAMES = ("timestamp", "level", "logger", "message")  # every record has these, in this order
+INDENT = "    "  # of what stands below a record for people: no record begins so
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # ends a line, or commands a terminal
 _STDOUT = 1
 _format = "json"
 _stage = ""
@@ -76,16 +79,24 @@ def render(
     if _format == "json":
         named = {"timestamp": timestamp, "level": level, "logger": logger, "message": message}
         return as_json(named | fields)
-    traceback_text = fields.pop("traceback", "")
+    traceback_text = str(fields.pop("traceback", "")).rstrip()
     origin = fields.get("stage") or logger
-    text = f"{timestamp[11:23]} {level:<7} {origin}: {hide(message)}"
-    return f"{text}\n{hide(str(traceback_text))}" if traceback_text else text
+    # Only the boot's own messages mean their newlines; in others a stranger's may be quoted.
+    lines = message.split("\n") if logger == "entrypoint" else [message]
+    lines += traceback_text.split("\n") if traceback_text else []
+    first, *below = map(as_text, lines)
+    return "\n".join([f"{timestamp[11:23]} {level:<7} {origin}: {first}", *(INDENT + each for each in below)])
 
 
 def as_json(record: Mapping[str, object]) -> str:
-    """The record as one line of JSON, without secrets in it."""
+    """The record as one line of JSON, without secrets and control characters in it."""
     plain = {name if name in _NAMES else hide(str(name)): _plain(value) for name, value in record.items()}
-    return json.dumps(plain, ensure_ascii=False)
+    return _CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(plain, ensure_ascii=False))
+
+
+def as_text(line: str) -> str:
+    """The text as a part of one line for people, without secrets and control characters in it."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), hide(line))
 
 
 def _plain(value: object) -> object:
@@ -105,7 +116,7 @@ def _plain(value: object) -> object:
 
 
 def emit(line: str) -> None:
-    """Write the line to stdout, whole: all records come through here, from `render` or `as_json`."""
+    """Write the line to stdout, whole: all records come through here, from `render`, `as_json` or `as_text`."""
     # A lone surrogate becomes \udcXX, which is also how JSON writes it.
     data = line.encode("utf-8", "backslashreplace") + b"\n"
     while data:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -366,6 +367,41 @@ def test_text_that_looks_like_a_record_is_none(boot, project):
     running = boot().serving()
     assert forged in running.messages(logger="stdout")
     assert running.messages(level="ERROR") == []
+
+
+FORGED = "/a%0a14:37:00.000%20ERROR%20entrypoint:%20FORGED%1b[2J%c2%85%e2%80%a8"
+
+
+@pytest.mark.parametrize("own_logging", [False, True])
+def test_a_stranger_writes_no_line_and_no_escape_sequence(boot, project, own_logging):
+    if own_logging:
+        project.add_setting(
+            "LOGGING = {'version': 1, 'disable_existing_loggers': False,"
+            " 'handlers': {'mine': {'class': 'logging.StreamHandler', 'stream': 'ext://sys.stdout'}},"
+            " 'root': {'handlers': ['mine'], 'level': 'INFO'}}"
+        )
+    project.write(
+        "config/urls.py",
+        (project.directory / "config/urls.py").read_text()
+        + "def echo(request, text):\n    raise RuntimeError(text)\n\n"
+        "from django.urls import re_path\nurlpatterns += [re_path('(?s)^(a.*)$', echo)]\n",
+    )
+    running = boot(LOG_FORMAT="console").serving()
+    assert running.get(FORGED).status == 500
+    running.stop()
+    assert "ERROR   django.request: " in running.output or own_logging
+    assert running.output.count("FORGED") >= 3  # in the access log, and in the traceback
+    assert not [each for each in running.output.splitlines() if each.startswith("14:37")]
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", running.output)
+
+
+def test_json_holds_no_line_separators(boot):
+    running = boot().serving()
+    assert running.get(FORGED).status == 404
+    running.stop()
+    assert len(running.output.splitlines()) == running.output.count("\n")
+    paths = [record["path"] for record in running.records if record["logger"] == "gunicorn.access"]
+    assert any("\n14:37" in each and "\x1b[2J" in each and "\x85" in each for each in paths)
 
 
 def test_logs_to_files(boot, project):

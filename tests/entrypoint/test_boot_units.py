@@ -166,6 +166,16 @@ def test_a_short_password_is_redacted_as_a_word(secret, text, expected):
     assert redaction.hide(text) == (text if expected is None else expected)
 
 
+def test_a_record_for_people_is_told_from_what_stands_below_it(monkeypatch):
+    monkeypatch.setattr(log, "_format", "console")
+    own = log.render("ERROR", "two problems:\n- one\n- two\x9b", created=0)
+    assert own == "00:00:00.000 ERROR   entrypoint: two problems:\n    - one\n    - two\\x9b"
+    other = log.render(
+        "INFO", "a\nb", logger="shop", created=0, traceback="Traceback:\n  x\nError: \x1b[2J\r\n"
+    )
+    assert other == "00:00:00.000 INFO    shop: a\\nb\n    Traceback:\n      x\n    Error: \\x1b[2J"
+
+
 def test_a_record_with_wrong_arguments_is_kept():
     record = logging.LogRecord("x", logging.INFO, "", 0, "%d apples", ("no",), None)
     assert "%d apples" in json.loads(capture.Formatter().format(record))["message"]
