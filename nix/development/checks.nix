@@ -101,6 +101,7 @@ in
   entrypoint = check "entrypoint" (pytest "tests/entrypoint");
   backend = check "backend" (pytest "tests/backend");
   debian = check "debian" "PATH=$PATH:${pkgs.bashInteractive}/bin ${pytest "tests/debian"}";
+  docs = check "docs" (pytest "tests/docs");
   image = check "image" "IMAGE=${image} UNTIDY=${untidy} ${pytest "tests/image"}";
   bench = check "bench" "BENCH=${
     import ./bench.nix { inherit pkgs image; }
