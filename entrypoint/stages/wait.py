@@ -38,7 +38,7 @@ PERMANENT = (
         r"database \".*\" is not currently accepting connections",
         "allow connections to it, or use another one",
     ),
-    (r"permission denied for database", "grant the role database.CONNECT on the database"),
+    (r"permission denied for database", "grant the role CONNECT on the database"),
     (r"no pg_hba\.conf entry|pg_hba\.conf rejects", "allow this client in the server's pg_hba.conf"),
     (r"server does not support SSL|certificate verify failed", "check sslmode and the certificates"),
     (
@@ -48,6 +48,9 @@ PERMANENT = (
     (r"definition of service .* not found|invalid (?:dsn|connection option|port number)", "check DATABASES"),
     (r"invalid \S+ value|invalid integer value", "check DATABASES"),
 )
+
+# What waiting did not mend, though the server was found.
+EXHAUSTED = r"too many (?:clients|connections)|connection slots|no more connections allowed"
 
 
 def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> Any:
@@ -78,10 +81,12 @@ def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = No
             log.info(f"Waiting for {target} (at most {limit} s): {reason}.")
             told, told_at = reason, began
         time.sleep(max(0.0, began + PAUSE - time.monotonic()))
+    if re.search(EXHAUSTED, reason):
+        advice = "Close some connections (fewer workers or replicas), or raise the limit (max_connections)."
+    else:
+        advice = "Check that the server runs and that the address is right (POSTGRES_HOST, POSTGRES_PORT)."
     raise BootError(
-        ExitCode.DATABASE_UNAVAILABLE,
-        f"{target} was not available within {limit} s: {reason}. Check that the server runs and that the"
-        " address is right (POSTGRES_HOST, POSTGRES_PORT).",
+        ExitCode.DATABASE_UNAVAILABLE, f"{target} was not available within {limit} s: {reason}. {advice}"
     )
 
 

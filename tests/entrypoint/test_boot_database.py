@@ -91,6 +91,15 @@ def test_too_many_connections_are_waited_out(boot, sql, database):
     assert running.exit_code() == 0
 
 
+def test_too_many_connections_until_the_deadline(boot, sql, database):
+    sql(f'ALTER DATABASE "{database}" CONNECTION LIMIT 0')
+    running = boot(DATABASE_WAIT_TIMEOUT="1")
+    assert running.exit_code() == 11
+    assert "too many connections for database" in running.error
+    assert "raise the limit (max_connections)" in running.error
+    assert "address" not in running.error
+
+
 @pytest.mark.parametrize(
     ("changes", "reason", "advice"),
     [
@@ -122,6 +131,7 @@ def test_no_right_to_connect_fails_at_once(boot, sql, database):
     )
     assert running.exit_code() == 12
     assert "permission denied for database" in running.error
+    assert "grant the role CONNECT on the database" in running.error
 
 
 def test_a_role_that_may_not_log_in_fails_at_once(boot, sql):
@@ -232,6 +242,11 @@ def test_signals_end_a_connection_that_hangs(boot):
         ("FATAL:  the database system is starting up\n", "the database system is starting up", False),
         ("FATAL:  the database system is shutting down\n", "the database system is shutting down", False),
         ("FATAL:  sorry, too many clients already\n", "sorry, too many clients already", False),
+        (
+            "FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute\n",
+            "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+            False,
+        ),
         ("FATAL:  Datenbank »x« existiert nicht\n", "Datenbank »x« existiert nicht", False),
         (
             'FATAL:  no pg_hba.conf entry for host "1.2.3.4"\n',
@@ -244,6 +259,7 @@ def test_signals_end_a_connection_that_hangs(boot):
 def test_reasons(text, reason, permanent):
     assert wait_stage._reason(text) == reason
     assert any(re.search(pattern, reason) for pattern, _ in wait_stage.PERMANENT) == permanent
+    assert bool(re.search(wait_stage.EXHAUSTED, reason)) == ("too many" in text or "slots" in text)
 
 
 @contextlib.contextmanager
