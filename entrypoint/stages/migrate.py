@@ -17,6 +17,8 @@ LOCK = int.from_bytes(b"migrate")
 POLL = 0.25  # seconds
 REMIND = 30.0  # seconds
 
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+
 # A lock is held by a transaction that does nothing for as long as the migrations take.
 _NO_TIMEOUTS = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 _NO_TRANSACTION_TIMEOUT = "SET LOCAL transaction_timeout = 0"  # since PostgreSQL 17
@@ -102,9 +104,10 @@ def _lock(connection: Any, limit: int) -> Iterator[None]:
     """
     deadline = time.monotonic() + limit
     told_at: float | None = None
+    _verify_transactions(connection)
     with connection.cursor() as cursor:
         while True:
-            cursor.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+            cursor.execute(_BEGIN)
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
             if cursor.fetchone()[0]:
                 break
@@ -125,6 +128,26 @@ def _lock(connection: Any, limit: int) -> Iterator[None]:
             cursor.execute(_NO_TRANSACTION_TIMEOUT)
         yield
         _verify(cursor)
+
+
+def _verify_transactions(connection: Any) -> None:
+    """See that transactions can be had: a pooler in statement mode ends whoever begins one, often without a word."""
+    from django.db import OperationalError
+
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_BEGIN)
+            cursor.execute("ROLLBACK")
+    except OperationalError as error:
+        connection.close()
+        connection.connect()
+        if not connection.is_usable():
+            raise
+        raise BootError(
+            ExitCode.DATABASE_REFUSED,
+            "PostgreSQL can be reached, but the connection ends when a transaction begins, as with a pooler in"
+            " statement mode: migrating needs transaction or session mode (pool_mode).",
+        ) from error
 
 
 def _verify(cursor: Any) -> None:

@@ -142,7 +142,7 @@ listen_addr = 0.0.0.0
 listen_port = 6432
 auth_type = scram-sha-256
 auth_file = /etc/pgbouncer/users
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {pool}
 max_client_conn = 500
 query_wait_timeout = 10
@@ -172,8 +172,8 @@ def bouncer_image(images, tmp_path_factory) -> str:
 def bouncer(lab, database, bouncer_image, tmp_path):
     """Start PgBouncer between the backend and the server; returns the environment that leads through it."""
 
-    def start_bouncer(pool: int = 20, more: str = "") -> dict[str, str]:
-        (tmp_path / "pgbouncer.ini").write_text(BOUNCER.format(pool=pool, more=more))
+    def start_bouncer(pool: int = 20, more: str = "", mode: str = "transaction") -> dict[str, str]:
+        (tmp_path / "pgbouncer.ini").write_text(BOUNCER.format(pool=pool, more=more, mode=mode))
         (tmp_path / "users").write_text(f'"{database.user}" "{database.password}"\n')
         options: tuple[str, ...] = ("--user", "1000:1000", "--network-alias", "bouncer")
         for name in ("pgbouncer.ini", "users"):
@@ -213,6 +213,13 @@ def test_a_pool_of_one_connection(lab, database, bouncer):
         assert each.exit_code() == 11, each.output
         assert "let it open at least two connections" in each.error
     until(lambda: database.advisory_locks() == 0, "the lock's end")
+    assert database.migrations() == []
+
+
+def test_a_pooler_in_statement_mode(lab, database, bouncer):
+    (backend,) = start(lab, (), count=1, **bouncer(mode="statement"))
+    assert backend.exit_code() == 12
+    assert "migrating needs transaction or session mode" in backend.error
     assert database.migrations() == []
 
 

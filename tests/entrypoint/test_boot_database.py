@@ -83,6 +83,15 @@ def test_a_connection_that_is_lost_while_it_is_set_up_is_made_anew(boot, project
     assert ready.endswith(" is ready.")
 
 
+def test_a_pooler_in_statement_mode(boot, cluster):
+    """It ends the connection at BEGIN, and its own words for that are lost on the way."""
+    port = free_port()
+    with forwarding(port, cluster.port, cut_at=b"BEGIN"):
+        running = boot("migrate", POSTGRES_PORT=str(port))
+        assert running.exit_code() == 12
+    assert "migrating needs transaction or session mode (pool_mode)" in running.error
+
+
 def test_too_many_connections_are_waited_out(boot, sql, database):
     sql(f'ALTER DATABASE "{database}" CONNECTION LIMIT 0')
     running = boot("migrate")
