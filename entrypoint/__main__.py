@@ -29,6 +29,7 @@ Usage: entrypoint [COMMAND]
 
 def main(arguments: list[str]) -> int:
     """Run the command; return the exit code (`serve`, `manage` and other programs do not return)."""
+    open_standard_streams()
     try:
         run(*(arguments or ["serve"]))
     except BootError as error:
@@ -43,6 +44,18 @@ def main(arguments: list[str]) -> int:
         )
         return ExitCode.UNEXPECTED
     return ExitCode.OK
+
+
+def open_standard_streams() -> None:
+    """Descriptors 0 to 2 that are closed lead to /dev/null, or the next socket would be the one that logs go to."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
+            stream = open(number, mode, closefd=False)  # noqa: SIM115  # as long as the process
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
 
 
 def run(command: str, *rest: str) -> None:

@@ -8,6 +8,7 @@ import re
 import resource
 import signal
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -402,6 +403,24 @@ def test_json_holds_no_line_separators(boot):
     assert len(running.output.splitlines()) == running.output.count("\n")
     paths = [record["path"] for record in running.records if record["logger"] == "gunicorn.access"]
     assert any("\n14:37" in each and "\x1b[2J" in each and "\x85" in each for each in paths)
+
+
+def test_closed_descriptors_are_not_given_to_sockets(boot):
+    """As of a shell's `entrypoint <&- >&- 2>&-`: log lines would go into the connection to the database."""
+    running = boot(options={"preexec_fn": lambda: os.closerange(0, 3)}).serving()
+    (worker,) = children(running.process.pid)
+    for process in (running.process.pid, worker):
+        for descriptor in range(3):
+            assert os.readlink(f"/proc/{process}/fd/{descriptor}") == os.devnull
+    assert running.output == ""
+    assert running.stop() == 0
+
+
+def test_a_program_gets_no_closed_descriptors(boot, tmp_path):
+    code = f"import os; [os.fstat(each) for each in range(3)]; open({str(tmp_path / 'end')!r}, 'w').close()"
+    program = boot(sys.executable, "-c", code, options={"preexec_fn": lambda: os.closerange(0, 3)})
+    assert program.exit_code() == 0
+    assert (tmp_path / "end").exists()
 
 
 def test_logs_to_files(boot, project):
