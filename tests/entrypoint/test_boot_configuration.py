@@ -250,8 +250,8 @@ def test_no_environment_breaks_the_parser_or_is_misread(environ):
             known = value.strip().lower() in {"0", "1", "true", "false", "yes", "no", "on", "off"}
             assert known == (variable.name not in problems) or "contradict" in problems[variable.name]
         if variable.kind is variables.Kind.INTEGER and value and variable.name not in problems:
-            assert variable.low <= int(value) <= variable.high
-            assert str(int(value)) == value.strip()
+            assert variable.low <= int(value.strip()) <= variable.high
+            assert str(int(value.strip())) == value.strip()
     if not problems:
         flags = [environ[name] for name in ("RUN_COLLECTSTATIC", "DJANGO_COLLECTSTATIC") if environ.get(name)]
         assert parsed.run_collectstatic == all(
