@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import traceback
 from enum import IntEnum
@@ -48,12 +49,20 @@ class Interrupted(BootError):
     """SIGTERM or SIGINT arrived while a migration was being applied, and the migration is finished."""
 
 
-def no_process(error: OSError) -> BootError:
-    """What to raise when the kernel refuses a further process."""
+def lacks_processes(error: BaseException) -> bool:
+    """Whether the kernel has refused a further process or thread."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.EAGAIN, errno.ENOMEM)
+    return isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+
+
+def no_process(error: BaseException) -> BootError:
+    """What to raise then."""
+    reason = error.strerror if isinstance(error, OSError) else str(error)
     return BootError(
         ExitCode.SERVER,
-        f"No further process can be started: {error.strerror}; raise the limit on processes (--pids-limit) or on"
-        " memory, or lower WEB_CONCURRENCY.",
+        f"No further process can be started: {reason}; raise the limit on processes (--pids-limit) or on memory,"
+        " or lower WEB_CONCURRENCY.",
     )
 
 

@@ -11,7 +11,7 @@ from gunicorn.util import import_app
 
 from .. import capture
 from ..configuration import Configuration
-from ..errors import BootError, ExitCode, describe
+from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from .address import shown
 from .logger import GunicornLogger
 
@@ -77,7 +77,10 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         return application
 
     def load_now(self) -> None:
-        """Import the application and its URLs, before there are workers. Raises BootError (APPLICATION)."""
+        """Import the application and its URLs, before there are workers.
+
+        Raises BootError (APPLICATION; SERVER for want of threads).
+        """
         from django.conf import settings
         from django.urls import get_resolver
 
@@ -88,6 +91,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         except BootError:
             raise
         except (Exception, SystemExit) as error:
+            if lacks_processes(error):
+                raise no_process(error) from error
             raise BootError(
                 ExitCode.APPLICATION,
                 f"The application {self._configuration.wsgi_application} cannot be imported:"

@@ -22,7 +22,7 @@ from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
 from gunicorn.workers import workertmp
 
 from .. import log
-from ..errors import BootError, ExitCode, describe, no_process
+from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 
 DRAIN = 1.0  # seconds for connections that the kernel has accepted and no worker yet
 POLL = 0.001  # seconds
@@ -103,7 +103,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
 
 def _no_worker(error: Exception) -> BootError:
-    if isinstance(error, OSError) and error.errno in (errno.EAGAIN, errno.ENOMEM):
+    if lacks_processes(error):
         return no_process(error)
     advice = "; see that /dev/shm or /tmp is writable, and worker_tmp_dir is right"
     return BootError(

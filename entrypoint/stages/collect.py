@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import capture, log
 from ..configuration import Configuration
-from ..errors import BootError, ExitCode, describe, owner
+from ..errors import BootError, ExitCode, describe, lacks_processes, no_process, owner
 from ..static.fingerprint import MARKER, marker, unchanged
 from ..static.fingerprint import fingerprint as fingerprint_of
 from ..static.lock import locked
@@ -46,7 +46,7 @@ def problems() -> list[str]:
 
 
 def collect(configuration: Configuration) -> None:
-    """Collect the static files. Raises BootError (COLLECTSTATIC)."""
+    """Collect the static files. Raises BootError (COLLECTSTATIC; SERVER for want of threads)."""
     if not _is_installed():
         log.info("django.contrib.staticfiles is not installed: no static files to collect.")
         return
@@ -64,6 +64,8 @@ def collect(configuration: Configuration) -> None:
     except OSError as error:
         raise BootError(ExitCode.COLLECTSTATIC, advice(error, root)) from error
     except (Exception, SystemExit) as error:
+        if lacks_processes(error):  # compression has threads
+            raise no_process(error) from error
         raise BootError(
             ExitCode.COLLECTSTATIC, f"Static files cannot be collected: {describe(error)}.", cause=error
         ) from error

@@ -13,7 +13,7 @@ from typing import Any
 
 from .. import database, log
 from ..configuration import Configuration
-from ..errors import BootError, ExitCode, describe, no_process
+from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 
 PAUSE = 2.0  # seconds from one attempt's start to the next one's
 TRY = 3  # seconds that one pg_isready may take
@@ -142,9 +142,9 @@ def _pg_isready(parameters: dict[str, Any], left: float, meanwhile: Callable[[],
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-    except BlockingIOError as error:  # EAGAIN: not the program's fault
-        raise no_process(error) from error
     except OSError as error:
+        if lacks_processes(error):
+            raise no_process(error) from error
         raise BootError(
             ExitCode.DATABASE_REFUSED,
             f"The program pg_isready cannot be run: {error.strerror}; put it on PATH.",

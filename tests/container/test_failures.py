@@ -392,6 +392,26 @@ def test_a_bad_gunicorn_configuration(lab, database, tmp_path):
     refused(boot, 17, "gunicorn_config.py", "workers")
 
 
+def test_no_place_for_workers_files(lab, database):
+    boot = lab.backend(options=("--ipc=none",), **database.environment)
+    refused(boot, 17, "No worker can be started", "/dev/shm")
+
+
+# The init and the entrypoint, and no other process, no threads that compress static files, or only two workers.
+@pytest.mark.parametrize(("limit", "fresh"), [(2, False), (4, True), (4, False)])
+def test_too_few_processes(lab, database, limit, fresh):
+    options = ("--pids-limit", str(limit))
+    boot = lab.backend(options=options, fresh=fresh, **{**database.environment, "WEB_CONCURRENCY": "5"})
+    refused(boot, 17, "No further process can be started", "--pids-limit")
+
+
+def test_healthy_at_an_address_of_the_projects_own(lab, database, tmp_path):
+    file = tmp_path / "gunicorn_config.py"
+    file.write_text("bind = 'unix:/dev/shm/gunicorn.sock'\n")
+    boot = lab.backend(options=mounted(file, "/app/gunicorn_config.py"), **database.environment)
+    boot.start().until_healthy()
+
+
 @pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
 def test_a_command_that_cannot_be_executed(lab, command, code):
     refused(lab.backend(command), code, command)

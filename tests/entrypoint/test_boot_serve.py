@@ -210,6 +210,35 @@ def test_no_process_can_be_started_at_all(boot):
     assert "No further process can be started: Resource temporarily unavailable" in running.error
 
 
+LIMITED = "import resource, threading\nresource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+
+
+@pytest.mark.parametrize("file", ["config/wsgi.py", "config/storage.py"])
+def test_no_thread_can_be_started(boot, project, file):
+    """The sentence speaks of the limit, not of the code that met it."""
+    project.write(
+        "config/storage.py",
+        "from django.contrib.staticfiles.storage import StaticFilesStorage\n"
+        "class Storage(StaticFilesStorage):\n    pass\n",
+    )
+    project.add_setting("STORAGES['staticfiles']['BACKEND'] = 'config.storage.Storage'")
+    project.static.mkdir()
+    project.static.chmod(0o777)
+    text = (project.directory / file).read_text()
+    if file == "config/wsgi.py":
+        project.write(file, f"{LIMITED}threading.Thread(target=print).start()\n{text}")
+    else:
+        text = text.replace("    pass\n", "    def post_process(self, *args, **options):\n")
+        project.write(
+            file,
+            f"{LIMITED.splitlines()[0]}\n{text}        {LIMITED.splitlines()[1]}\n"
+            "        threading.Thread(target=print).start()\n",
+        )
+    running = boot(options=OTHER_USER)
+    assert running.exit_code() == 17
+    assert "No further process can be started: can't start new thread; raise the limit" in running.error
+
+
 def test_a_worker_that_cannot_be_replaced_is_waited_for(boot, project):
     project.write(
         "gunicorn_config.py",
