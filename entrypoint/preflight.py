@@ -6,8 +6,11 @@ a child process, so that nothing of it (an imported application, a bound address
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import json
 import os
+import signal
 import tempfile
 import traceback
 from pathlib import Path
@@ -40,6 +43,7 @@ def preflight(configuration: Configuration) -> None:
 
 def _report_and_end(configuration: Configuration, writer: int) -> NoReturn:
     """In the child: write to the parent what fails, if anything; end without the parent's exit handlers."""
+    _end_with_the_parent()
     _kept = _set_aside_connections()  # until the end, since closing them would end the parent's
     try:
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -51,6 +55,12 @@ def _report_and_end(configuration: Configuration, writer: int) -> NoReturn:
             os.write(writer, json.dumps((error.code, str(error))).encode())
     finally:
         os._exit(0)
+
+
+def _end_with_the_parent() -> None:
+    """A signal that ends the boot reaches the parent alone; what an import does here may take long."""
+    with contextlib.suppress(AttributeError):  # only Linux has it: prctl(2), PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
 
 
 def _set_aside_connections() -> list[Any]:

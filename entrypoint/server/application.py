@@ -19,10 +19,11 @@ CONFIG_FILES = ("gunicorn_config.py", "gunicorn.conf.py")
 LOGS = "logs"
 # Set in the environment, these win over the project's configuration file.
 _SETTINGS_OF = {
-    "GUNICORN_BIND": "bind",
-    "WEB_CONCURRENCY": "workers",
-    "GUNICORN_TIMEOUT": "timeout",
-    "GUNICORN_GRACEFUL_TIMEOUT": "graceful_timeout",
+    "GUNICORN_BIND": ("bind",),
+    "WEB_CONCURRENCY": ("workers",),
+    "GUNICORN_TIMEOUT": ("timeout",),
+    "GUNICORN_GRACEFUL_TIMEOUT": ("graceful_timeout",),
+    "GUNICORN_LOG_TO_FILES": ("accesslog", "errorlog"),
 }
 
 
@@ -63,10 +64,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         if file:
             self._set(self._settings_in(file), file)
         values = self._defaults()
-        explicit = self._configuration.explicit
-        self._set(
-            {_SETTINGS_OF[name]: values[_SETTINGS_OF[name]] for name in _SETTINGS_OF.keys() & explicit}, ""
-        )
+        explicit = _SETTINGS_OF.keys() & self._configuration.explicit
+        self._set({setting: values[setting] for name in explicit for setting in _SETTINGS_OF[name]}, "")
 
     def load(self) -> Any:
         """Import the application; called by gunicorn."""

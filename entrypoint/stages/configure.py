@@ -52,10 +52,9 @@ def configure() -> Configuration:
 
 
 def export(configuration: Configuration) -> None:
-    """Put into the environment what the settings, gunicorn and its workers read from there."""
+    """Put into the environment what the project reads from there: Django's variable, and gunicorn's own."""
     os.environ["DJANGO_SETTINGS_MODULE"] = configuration.settings_module
     os.environ["WEB_CONCURRENCY"] = str(configuration.workers)
-    os.environ["GUNICORN_TIMEOUT"] = str(configuration.timeout)
 
 
 def hide_secrets(environ: Mapping[str, str]) -> None:

@@ -197,8 +197,8 @@ def serve(directory: Path, variables: dict[str, str]) -> Iterator[Server]:
     """`gunicorn --config gunicorn_config.py config.wsgi:application`, on a port of its own choice."""
     log = directory.parent / f"{directory.name}.log"
     command = [sys.executable, "-m", "gunicorn"]
-    command += ["--config", "gunicorn_config.py", "config.wsgi:application"]
-    variables = {"GUNICORN_BIND": "127.0.0.1:0", "WEB_CONCURRENCY": "1", **variables}
+    command += ["--config", "gunicorn_config.py", "--bind", "127.0.0.1:0", "config.wsgi:application"]
+    variables = {"WEB_CONCURRENCY": "1", **variables}
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=directory, env=environment(variables), stdout=output, stderr=output

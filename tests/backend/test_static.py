@@ -21,6 +21,9 @@ from hypothesis import strategies as st
 
 from core.staticfiles import StaticFilesMiddleware
 
+# Closing a response ends a request, at which Django looks after connections that other tests have opened.
+pytestmark = pytest.mark.django_db
+
 OLD = b"body { color: red }\n" * 50
 NEW = b"body { color: darkslateblue }\n" * 70
 

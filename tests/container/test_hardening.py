@@ -182,9 +182,10 @@ def test_the_image_holds_no_secret_and_no_build_path(images):
 
 def test_a_random_uid(lab: Lab, database):
     """Some clusters give each project a uid of its own: what it must write to is then mounted."""
-    options = ("--user", "123456:0", "--read-only", "--tmpfs", "/app/staticfiles:uid=123456", "--publish")
-    backend = (
-        lab.backend(options=(*options, "127.0.0.1::8000"), **database.environment).start().until_answers()
+    mounted = (
+        option for name in ("staticfiles", "media") for option in ("--tmpfs", f"/app/{name}:uid=123456")
     )
+    options = ("--user", "123456:0", "--read-only", *mounted, "--publish", "127.0.0.1::8000")
+    backend = lab.backend(options=options, **database.environment).start().until_answers()
     assert [record for record in backend.records if record["level"] != "INFO"] == []
     assert backend.get("/static/admin/css/base.css").status == 200

@@ -219,7 +219,7 @@ def noisy(request):
 def about(request):
     return JsonResponse({
         "url": static("shop/site.css"), "pid": os.getpid(), "parent": os.getppid(),
-        "environ": {name: os.environ.get(name) for name in ("WEB_CONCURRENCY", "GUNICORN_TIMEOUT")},
+        "environ": {name: os.environ.get(name) for name in ("WEB_CONCURRENCY",)},
     })
 
 def broken(request):

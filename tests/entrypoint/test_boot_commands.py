@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import signal
 import socket
@@ -12,6 +14,7 @@ import pytest
 
 from entrypoint import configuration, healthcheck, served
 from entrypoint.errors import BootError
+from entrypoint.static.lock import LOCK
 from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES, free_port
 
 NO_DATABASE = {"POSTGRES_PORT": "1"}
@@ -209,11 +212,31 @@ def test_a_working_directory_that_is_gone(environment, tmp_path):
     assert "Traceback" not in result.stdout + result.stderr
 
 
+HOLD = "import time\nprint('held', flush=True)\ntime.sleep(60)\n"
+
+
 @pytest.mark.parametrize("stage", STAGES)
-def test_sigterm_in_any_stage_of_the_boot(boot, stage):
-    running = boot()
-    running.until(lambda: f'"stage": "{stage}"' in running.output)
-    # At once, after the migration that was being applied, or as a server that has nothing to finish.
-    assert running.stop() in (-signal.SIGTERM, 143, 0)
-    if stage in ("migrate", "collect"):
-        boot().serving()  # nothing stands in the next start's way
+def test_sigterm_in_any_stage_of_the_boot(boot, project, stage):
+    """Held there, it ends at once; only a migration that is being applied is finished before."""
+    changes, code = {"RUN_MIGRATIONS": "0"}, -signal.SIGTERM
+    held = {"configure": "config/settings/production.py", "serve": "config/wsgi.py"}.get(stage)
+    with contextlib.ExitStack() as stack:
+        if held:
+            before = (project.directory / held).read_text()
+            project.write(held, HOLD + before)
+        elif stage == "wait":
+            changes, told = {"POSTGRES_PORT": str(free_port())}, "Waiting for PostgreSQL"
+        elif stage == "migrate":
+            project.add_migration("0002_slow", "0001_initial", "migrations.RunSQL('SELECT pg_sleep(1)')")
+            changes, told, code = {}, "Applying shop.0002_slow", 143
+        else:
+            project.static.mkdir()
+            lock = stack.enter_context(open(project.static / LOCK, "w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            told = "Another process is working in"
+        running = boot(**changes)
+        running.until_logged("held" if held else told)
+        assert running.stop() == code
+    if held:
+        project.write(held, before)
+    boot().serving()  # nothing stands in the next start's way

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 
 import pytest
 
 from tests.entrypoint.booting import free_port
 from tests.entrypoint.test_boot_static import without_privileges
+from tests.running import until
 
 
 @pytest.fixture
@@ -83,3 +86,20 @@ def test_a_job_that_migrates_needs_no_server(boot, project, tables):
         running = boot("migrate", GUNICORN_BIND=f"127.0.0.1:{taken.getsockname()[1]}")
         assert running.exit_code() == 0
     assert "shop_item" in tables()
+
+
+def test_it_ends_with_the_boot(boot, project, tables):
+    project.write("config/wsgi.py", "import time\nopen('begun', 'w').close()\ntime.sleep(60)\n")
+    running = boot()
+    running.until((project.directory / "begun").exists)
+    assert running.stop() == -signal.SIGTERM
+    until(lambda: not group_exists(running.process.pid), "the end of its processes")
+    assert tables() == []
+
+
+def group_exists(number: int) -> bool:
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True

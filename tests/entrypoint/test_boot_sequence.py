@@ -124,7 +124,7 @@ def test_workers_and_timeouts_by_default(boot, project):
     }
     running.until(lambda: len(children(running.process.pid)) == 3)
     environ = json.loads(running.get("/about/").body)["environ"]
-    assert environ == {"WEB_CONCURRENCY": "3", "GUNICORN_TIMEOUT": "140"}
+    assert environ == {"WEB_CONCURRENCY": "3"}
 
 
 def test_what_the_operator_sets_wins_over_the_projects_file(boot, project):
