@@ -62,11 +62,22 @@ def configuration(env: Environment, directory: Path, default: str = "") -> dict[
             "json": {"()": JsonLines},
             "console": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"},
         },
+        "filters": {"as_warning": {"()": lambda: as_warning}},
         "handlers": handlers,
         "root": {"handlers": list(handlers), "level": "INFO"},
         # Django's default gives its logger handlers of its own; here everything goes through the root.
-        "loggers": {"django": {"handlers": [], "level": "INFO"}},
+        "loggers": {
+            "django": {"handlers": [], "level": "INFO"},
+            "django.security.DisallowedHost": {"filters": ["as_warning"]},
+        },
     }
+
+
+def as_warning(record: logging.LogRecord) -> bool:
+    """A WARNING without a traceback: any scanner that comes by causes such a record."""
+    record.levelno, record.levelname = logging.WARNING, "WARNING"
+    record.exc_info = None
+    return True
 
 
 def is_writable(env: Environment, file: Path) -> bool:
