@@ -43,6 +43,7 @@ def test_creates_a_superuser_who_can_log_in(variables, client, capsys):
     assert PASSWORD not in output.out + output.err
 
 
+@pytest.mark.proves("The superuser is ensured after collectstatic, once")
 @pytest.mark.django_db
 def test_again_changes_nothing(variables, capsys):
     call_command("ensure_superuser")
@@ -101,6 +102,7 @@ def test_bad_variables(variables, name, value, sentence):
     assert not users().exists()
 
 
+@pytest.mark.proves("A weak password makes no superuser")
 @pytest.mark.django_db
 @pytest.mark.parametrize("password", ["a", "password123", "93481265471", "chef@example.com"])
 def test_a_password_that_the_projects_validators_refuse(variables, settings, password):

@@ -226,6 +226,7 @@ def test_origins_with_wildcard():
     assert env.problems == []
 
 
+@pytest.mark.proves("Secrets may come from files")
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -313,6 +314,7 @@ def test_empty_secret_beside_a_file_counts_as_not_set(tmp_path: Path):
     assert env.problems == []
 
 
+@pytest.mark.proves("A weak or default `SECRET_KEY` is refused")
 @pytest.mark.parametrize(
     "key",
     [
@@ -377,6 +379,7 @@ def test_no_near_miss_in_an_ordinary_environment():
     assert "did you mean" not in str(env.problems)
 
 
+@pytest.mark.proves("No environment breaks the parser, or is misread")
 @settings(deadline=None, database=None, max_examples=1000)
 @given(st.dictionaries(st.sampled_from(VARIABLES), values, max_size=4))
 def test_any_environment_loads_or_is_refused_in_sentences(load, production, changes):

@@ -18,6 +18,8 @@ def configuration(backend):
     return configuration
 
 
+@pytest.mark.proves("Workers are cores * 2 + 1, the request timeout is 140 s")
+@pytest.mark.proves("It serves on 0.0.0.0:8000 by default")
 def test_documented_defaults(configuration):
     values = configuration()
     assert values["bind"] == "0.0.0.0:8000"

@@ -7,6 +7,9 @@ import re
 import pytest
 
 
+@pytest.mark.proves(
+    "HSTS, Permissions-Policy and, on pages, a Content-Security-Policy are on whatever is served"
+)
 @pytest.mark.parametrize("path", ["/static/core/site.css", "/admin/login/", "/", "/api/meals/", "/nowhere"])
 def test_hsts_and_permissions_on_whatever_is_served(server, path):
     answer = server.request(path, Host="api.example.com", X_Forwarded_Proto="https")
@@ -23,6 +26,9 @@ def test_static_files_are_still_served_on_plain_http_to_any_host(server):
     assert "Strict-Transport-Security" not in answer.headers
 
 
+@pytest.mark.proves(
+    "HSTS, Permissions-Policy and, on pages, a Content-Security-Policy are on whatever is served"
+)
 @pytest.mark.parametrize("path", ["/admin/login/", "/"])
 def test_pages_run_and_load_what_this_server_serves_and_nothing_else(server, path):
     answer = server.request(path, Host="api.example.com", X_Forwarded_Proto="https")

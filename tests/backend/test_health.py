@@ -27,6 +27,7 @@ def ask(path: str, method: str = "get"):
     return middleware(getattr(RequestFactory(), method)(path))
 
 
+@pytest.mark.proves("`/api/health/` answers 200, `/static/admin/css/base.css` too")
 def test_ready_and_alive(server):
     answer = server.request(READINESS)
     assert answer.status == 200

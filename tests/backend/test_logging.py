@@ -21,6 +21,7 @@ except ZeroDivisionError:
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
+@pytest.mark.proves("Logs go to stdout as JSON; files only on demand")
 def test_json_lines_on_stdout(run, backend, production):
     result = run(backend, production, "-c", LOG)
     assert result.stderr == ""
@@ -48,11 +49,13 @@ def test_console_lines(run, backend, production):
     assert "ZeroDivisionError: division by zero" in result.stdout.splitlines()
 
 
+@pytest.mark.proves("Logs go to stdout as JSON; files only on demand")
 def test_no_files_by_default(run, project, production):
     run(project, production, "-c", LOG)
     assert not (project / "logs").exists()
 
 
+@pytest.mark.proves("Logs go to stdout as JSON; files only on demand")
 def test_log_file_on_demand(run, project, production):
     result = run(project, {**production, "DJANGO_LOG_TO_FILES": "1", "LOG_FORMAT": "console"}, "-c", LOG)
     lines = (project / "logs/django.log").read_text().splitlines()
@@ -77,6 +80,7 @@ def test_log_directory_without_permission(run, project, production):
     assert "(Permission denied)" in result.stderr
 
 
+@pytest.mark.proves("A request to an unknown host is one WARNING, without a traceback")
 def test_requests_that_fail_are_logged_once_and_whole(server):
     """A request for an unknown host, with production's settings: one JSON line, no request object in it."""
     before = len(server.log.read_text().splitlines())
@@ -100,6 +104,7 @@ client.post("/admin/login/", {"username": "x" * 5000, "password": "x"}, headers=
 """
 
 
+@pytest.mark.proves("Failed logins leave a record without the password")
 def test_failed_logins_leave_address_and_name_but_no_password(server, run, production, database_variables):
     result = run(server.directory, {**production, **database_variables}, "-c", LOGINS)
     assert result.returncode == 0, result.stderr

@@ -13,12 +13,14 @@ SHOW = (
 )
 
 
+@pytest.mark.proves("`manage.py` honours the variable, and falls back to local settings")
 @pytest.mark.parametrize("variables", [{}, {"DJANGO_SETTINGS_MODULE": ""}])
 def test_falls_back_to_local(run, backend, variables):
     result = run(backend, variables, *SHOW)
     assert result.stdout.split() == ["config.settings.local"], result.stderr
 
 
+@pytest.mark.proves("`manage.py` honours the variable, and falls back to local settings")
 def test_honours_the_variable(run, backend, production):
     result = run(backend, production, *SHOW)
     assert result.stdout.split() == ["config.settings.production"], result.stderr

@@ -171,6 +171,7 @@ def small_files_only() -> Iterator[Callable[[], None]]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.proves("A failed upload leaves no part of it")
 @pytest.mark.django_db
 def test_a_failed_upload_leaves_nothing(staff, media, small_files_only):
     small_files_only()
@@ -181,6 +182,7 @@ def test_a_failed_upload_leaves_nothing(staff, media, small_files_only):
     assert not Meal.objects.exists()
 
 
+@pytest.mark.proves("A failed upload leaves no part of it")
 def test_a_failed_upload_from_another_file_system_leaves_nothing(media, small_files_only, settings):
     settings.FILE_UPLOAD_TEMP_DIR = "/dev/shm"
     with TemporaryUploadedFile("lunch.png", "image/png", 2 * 2**20, None) as upload:
@@ -260,6 +262,7 @@ def test_root_shows_the_way(client):
     assert 'href="/api/meals/"' in page
 
 
+@pytest.mark.proves("Migrations are applied at start")
 def test_production_database_holds_every_migration(server, database_variables):
     """After the documents' `manage.py migrate`, as rows of the database that it was run on."""
     import psycopg2

@@ -50,6 +50,7 @@ def refusal(load, variables) -> list[str]:
     return str(refused.value).split("\n")
 
 
+@pytest.mark.proves("The database's address comes from `POSTGRES_*`, with these defaults")
 def test_a_right_environment_loads_with_the_documented_defaults(load, production):
     loaded = load(production)
     database = loaded["DATABASES"]["default"]
@@ -61,6 +62,7 @@ def test_a_right_environment_loads_with_the_documented_defaults(load, production
     assert loaded["CSRF_TRUSTED_ORIGINS"] == loaded["CORS_ALLOWED_ORIGINS"] == ["https://app.example.com"]
 
 
+@pytest.mark.proves("The database's address comes from `POSTGRES_*`, with these defaults")
 def test_database_address_from_the_environment(load, production):
     address = {
         "POSTGRES_HOST": "/run/postgresql",
@@ -110,6 +112,7 @@ def test_tls_that_is_not_what_it_seems_is_refused(load, production, variables, s
     assert line.startswith(sentence)
 
 
+@pytest.mark.proves("A database without TLS is refused when TLS is required")
 def test_a_server_without_tls_is_refused_when_tls_is_required(run, backend, production, tcp_database):
     code = (
         "import django; django.setup(); from django.db import connection\n"
@@ -122,6 +125,7 @@ def test_a_server_without_tls_is_refused_when_tls_is_required(run, backend, prod
     assert "server does not support SSL, but SSL was required" in required.stderr
 
 
+@pytest.mark.proves("Required variables that are missing or empty stop the start; all problems at once")
 @pytest.mark.parametrize("name", REQUIRED)
 @pytest.mark.parametrize("value", [None, "", "  "])
 def test_required_variable_missing_or_empty(load, production, name, value):
@@ -154,12 +158,14 @@ def test_malformed_variable(load, production, name, value):
     assert line.startswith(f"{name} ")
 
 
+@pytest.mark.proves("Required variables that are missing or empty stop the start; all problems at once")
 def test_all_problems_are_told_at_once(load):
     lines = refusal(load, {"DEBUG": "1", "POSTGRES_PORT": "x", "HTTPS_ONLY": "x"})
     assert {line.split()[0] for line in lines} == {*REQUIRED, "DEBUG", "POSTGRES_PORT", "HTTPS_ONLY"}
     assert len(lines) == 8
 
 
+@pytest.mark.proves("`DEBUG` is refused in production")
 @pytest.mark.parametrize("value", ["1", "True", "yes", "on"])
 def test_debug_is_refused(load, production, value):
     (line,) = refusal(load, {**production, "DEBUG": value})
@@ -171,6 +177,7 @@ def test_debug_off_is_accepted(load, production, value):
     assert load({**production, "DEBUG": value})["DEBUG"] is False
 
 
+@pytest.mark.proves("PostgreSQL only in production, SQLite elsewhere")
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DB_ENGINE", "DATABASE_ENGINE"])
 def test_asking_for_sqlite_is_refused(load, production, name):
     (line,) = refusal(load, {**production, name: "sqlite:////data/db.sqlite3"})
@@ -182,6 +189,7 @@ def test_a_postgresql_url_of_the_platform_does_no_harm(load, production):
     assert loaded["DATABASES"]["default"]["HOST"] == "db"
 
 
+@pytest.mark.proves("PostgreSQL only in production, SQLite elsewhere")
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
@@ -226,6 +234,7 @@ def test_https_only_is_the_default_and_can_be_turned_off(load, production):
     assert "SECURE_PROXY_SSL_HEADER" not in off
 
 
+@pytest.mark.proves("HSTS takes in other hosts only on request")
 @pytest.mark.parametrize(
     ("variables", "subdomains", "preload"),
     [
@@ -268,6 +277,7 @@ def test_directories(load, production, backend):
     assert loaded["MEDIA_ROOT"] == backend / "media"
 
 
+@pytest.mark.proves("PostgreSQL only in production, SQLite elsewhere")
 @pytest.mark.parametrize("name", ["local", "test"])
 def test_sqlite_is_allowed_elsewhere_with_nothing_set(load, name):
     loaded = load({}, name)

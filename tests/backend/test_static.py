@@ -21,9 +21,6 @@ from hypothesis import strategies as st
 
 from core.staticfiles import StaticFilesMiddleware
 
-# Closing a response ends a request, at which Django looks after connections that other tests have opened.
-pytestmark = pytest.mark.django_db
-
 OLD = b"body { color: red }\n" * 50
 NEW = b"body { color: darkslateblue }\n" * 70
 
@@ -78,6 +75,9 @@ def hashed(name: str, content: bytes) -> str:
     return f"{stem}.{hashlib.md5(content).hexdigest()[:12]}{dot}{extension}"
 
 
+@pytest.mark.proves(
+    "Static directories that are tidied, hostile, or on file systems without locks are survived, and nothing outside them is touched or served"
+)
 def test_links_that_lead_out_are_not_served(root, replica):
     (root / "inside").mkdir()
     (root / "inside/a.css").write_bytes(OLD)
@@ -266,6 +266,7 @@ def test_a_missing_directory_is_no_warning(tmp_path, settings, recwarn):
 # The same, from a real server that was started by the documents' sequence.
 
 
+@pytest.mark.proves("`/api/health/` answers 200, `/static/admin/css/base.css` too")
 def test_admin_css_as_the_documents_ask_for_it(server):
     answer = server.request("/static/admin/css/base.css", "HEAD", Host="localhost:8000")
     assert answer.status == 200
@@ -294,6 +295,7 @@ def test_the_projects_own_css_is_hashed_inside_too(server):
     assert server.request(f"/static/core/{icon}").headers["Content-Type"] == "image/svg+xml"
 
 
+@pytest.mark.proves("New static files on an old volume are served, old ones stay")
 def test_a_running_server_sees_what_another_replica_collects(server):
     root = server.directory / "staticfiles"
     put(root / "shared.css", OLD, compressed=True)
@@ -303,6 +305,7 @@ def test_a_running_server_sees_what_another_replica_collects(server):
     assert gzip.decompress(server.request("/static/shared.css", Accept_Encoding="gzip").body) == NEW
 
 
+@pytest.mark.proves("Static files are collected at start, and the log says how many were copied")
 def test_collectstatic_says_the_documented_sentence(run, project, production):
     result = run(project, production, "manage.py", "collectstatic", "--noinput")
     assert re.search(

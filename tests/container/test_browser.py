@@ -6,6 +6,8 @@ import struct
 import zlib
 from pathlib import Path
 
+import pytest
+
 from tests.container.engine import ARTEFACTS
 from tests.container.needs import need
 from tests.container.webdriver import Browser, browser
@@ -45,6 +47,7 @@ def is_styled(page: Browser) -> None:
     assert min(rules) > 0
 
 
+@pytest.mark.proves("Uploads outlive their container")
 def test_a_photo_outlives_its_container(lab, database, tmp_path):
     need("chromium", "chromium")
     need("chromedriver", "chromium-driver")

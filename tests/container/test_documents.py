@@ -37,6 +37,7 @@ def shell(command: str, cwd: Path = ROOT, **env: str) -> str:
 # --- Validation -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("The documents' own commands, typed into the image, give what they say")
 def test_build_verification(images):
     """`# Check directories were created`"""
     name = "eatfit24-backend:latest"
@@ -114,6 +115,7 @@ def answers(command: str, expected: str) -> str:
     return written
 
 
+@pytest.mark.proves("The documents' own commands, typed into the image, give what they say")
 def test_runtime_verification_and_health_check(compose):
     """From `make dev` to `make down`."""
     compose("up -d")
@@ -138,6 +140,9 @@ def test_runtime_verification_and_health_check(compose):
     assert shell_fails(compose.health)
 
 
+@pytest.mark.proves(
+    "`DJANGO_COLLECTSTATIC=0` and `MIGRATIONS_STRICT=0` before `docker compose up` reach the container"
+)
 def test_static_files_are_skipped(compose):
     """`DJANGO_COLLECTSTATIC=0 make dev`"""
     compose("up -d", DJANGO_COLLECTSTATIC="0")
@@ -150,6 +155,9 @@ def test_static_files_are_skipped(compose):
 # --- Failure scenarios and emergency recovery -------------------------------------------------------------
 
 
+@pytest.mark.proves(
+    "`DJANGO_COLLECTSTATIC=0` and `MIGRATIONS_STRICT=0` before `docker compose up` reach the container"
+)
 def test_emergency_recovery(compose, tmp_path):
     """`MIGRATIONS_STRICT=0 docker compose up backend`, in spite of a migration that fails."""
     _, mount = migration(tmp_path, "migrations.RunPython(fail)")
@@ -185,6 +193,7 @@ def test_it_says_where_it_listens(lab, database):
     assert any("Listening at: http://0.0.0.0:8000" in message for message in started)
 
 
+@pytest.mark.proves("Log files need a volume, and hold gunicorn's and Django's logs")
 def test_log_files(lab, database):
     """`Set both flags to enable file-based logging`; without them, no file."""
     flags = {"GUNICORN_LOG_TO_FILES": "1", "DJANGO_LOG_TO_FILES": "1"}
@@ -215,6 +224,7 @@ def test_log_files_without_a_volume(lab, database):
     assert "Listening at" in backend.execute("cat", "/app/logs/gunicorn_error.log").stdout
 
 
+@pytest.mark.proves("Log files need a volume, and hold gunicorn's and Django's logs")
 def test_log_files_on_a_read_only_root(lab):
     boot = lab.backend(options=("--read-only",), GUNICORN_LOG_TO_FILES="1", POSTGRES_PASSWORD="x")
     assert boot.start().exit_code() == 10
@@ -225,6 +235,7 @@ def test_log_files_on_a_read_only_root(lab):
 # --- The documents' own steps -----------------------------------------------------------------------------
 
 
+@pytest.mark.proves("The documents' own commands, typed into the image, give what they say")
 def test_the_steps_one_by_one(lab, database):
     """Each stage's own command, typed into a container."""
     idle = lab.backend("sleep", "600", fresh=True, **database.environment).start()
@@ -255,6 +266,7 @@ EMR = (
 )
 
 
+@pytest.mark.proves("The documents' own commands, typed into the image, give what they say")
 def test_the_other_documents_command(lab, database):
     """The EMR document's `command:`, as it stands there."""
     admin = {"DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_PASSWORD": "a-long-password-1"}
@@ -279,6 +291,10 @@ def test_the_superuser_stage(lab, database):
     assert "a-long-password-1" not in backend.output
 
 
+@pytest.mark.proves(
+    "An unchanged build is not compared; another tree mounted over the image's, or over a folder of it, is"
+)
+@pytest.mark.proves("A tree mounted over `/app` gets its `staticfiles` at the first start")
 def test_a_tree_mounted_over_the_application(lab, database, tmp_path):
     """DEV: `../apps/api:/app` hides the image's /app; the first start makes staticfiles there, and it persists."""
     tree = tmp_path / "api"

@@ -70,6 +70,9 @@ def test_a_host_that_refuses(lab):
     refused(boot, 11, "Connection refused", "within 3 s")
 
 
+@pytest.mark.proves(
+    "In a container: 60 s and no more for a database that is absent, refuses or swallows everything"
+)
 def test_a_black_hole(lab):
     hole = lab.create("python3", "-c", BLACK_HOLE, options=("--network-alias", "hole")).start()
     hole.until_logged("swallowing")
@@ -78,6 +81,9 @@ def test_a_black_hole(lab):
     assert boot.seconds() < 5 + 5
 
 
+@pytest.mark.proves(
+    "In a container: 60 s and no more for a database that is absent, refuses or swallows everything"
+)
 def test_a_server_that_accepts_and_is_silent(lab, database):
     """A suspended server: the kernel still completes connections for it."""
     silent = 'import socket, time; s = socket.create_server(("", 5432)); print("silent", flush=True); time.sleep(600)'
@@ -118,6 +124,7 @@ def test_a_user_who_may_not_connect(lab, database):
     refused(lab.backend(**database.environment), 12, "permission denied for database", "CONNECT")
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 def test_a_user_without_rights(lab, database):
     """Since PostgreSQL 15, only the owner may create tables."""
     database.sql(f"ALTER DATABASE {database.name} OWNER TO postgres")
@@ -146,6 +153,7 @@ def failing_migration(tmp_path):
     return migration(tmp_path, HALF)
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 def test_a_failing_migration(lab, database, failing_migration):
     boot = lab.backend(options=failing_migration, **database.environment)
     refused(
@@ -158,6 +166,7 @@ def test_a_failing_migration(lab, database, failing_migration):
     assert database.advisory_locks() == 0
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 def test_a_failing_migration_in_an_emergency(lab, database, failing_migration):
     boot = lab.backend(options=failing_migration, MIGRATIONS_STRICT="0", **database.environment)
     boot.start().until_answers()
@@ -211,6 +220,7 @@ NOT_OURS = ("--tmpfs", "/app/staticfiles:mode=755,uid=0")
 TOO_SMALL = ("--tmpfs", "/app/staticfiles:mode=755,uid=1000,size=64k")
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 @pytest.mark.parametrize(
     ("options", "words", "migrations"),
     [
@@ -291,6 +301,7 @@ def wrong(lab: Lab, **changes: str | None) -> Container:
     return lab.backend(**{"POSTGRES_PASSWORD": "never-shown-anywhere", **changes})
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 @pytest.mark.parametrize("value", [None, "", "   "], ids=["missing", "empty", "blank"])
 def test_each_required_variable(lab, value):
     boots = {name: wrong(lab, **{name: value}) for name in REQUIRED}
@@ -301,6 +312,7 @@ def test_each_required_variable(lab, value):
         assert f"{name} is {'not set' if value is None else 'empty'}" in boot.error
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 def test_each_wrong_value(lab):
     boots = {case: wrong(lab, **changes) for case, (changes, _) in WRONG.items()}
     with ThreadPoolExecutor(4) as pool:
@@ -312,6 +324,7 @@ def test_each_wrong_value(lab):
         assert not boot.messages(stage="wait")
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 def test_everything_wrong_at_once(lab):
     """One message has every problem, a line each."""
     none = dict.fromkeys(REQUIRED)
@@ -352,6 +365,7 @@ def test_several_problems_are_told_before_anything_waits(lab):
 # --- The server -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 def test_a_taken_port(lab, database):
     first = lab.backend(**database.environment).start().until_answers()
     second = lab.backend(options=("--network", f"container:{first.id}"), **database.environment)
@@ -369,6 +383,7 @@ def test_a_missing_application(lab, database):
     refused(boot, 18, "config.nothing")
 
 
+@pytest.mark.proves("In a container: each exit code with its sentence, and nothing half-done in the database")
 @pytest.mark.parametrize("target", ["/app/config/wsgi.py", "/app/config/urls.py"])
 def test_an_application_that_fails_to_import(lab, database, tmp_path, target):
     file = tmp_path / "broken.py"
@@ -392,12 +407,14 @@ def test_a_bad_gunicorn_configuration(lab, database, tmp_path):
     refused(boot, 17, "gunicorn_config.py", "workers")
 
 
+@pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 def test_no_place_for_workers_files(lab, database):
     boot = lab.backend(options=("--ipc=none",), **database.environment)
     refused(boot, 17, "No worker can be started", "/dev/shm")
 
 
 # The init and the entrypoint, and no other process, no threads that compress static files, or only two workers.
+@pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 @pytest.mark.parametrize(("limit", "fresh"), [(2, False), (4, True), (4, False)])
 def test_too_few_processes(lab, database, limit, fresh):
     options = ("--pids-limit", str(limit))
@@ -405,6 +422,7 @@ def test_too_few_processes(lab, database, limit, fresh):
     refused(boot, 17, "No further process can be started", "--pids-limit")
 
 
+@pytest.mark.proves("The health check asks the address that is served")
 def test_healthy_at_an_address_of_the_projects_own(lab, database, tmp_path):
     file = tmp_path / "gunicorn_config.py"
     file.write_text("bind = 'unix:/dev/shm/gunicorn.sock'\n")
@@ -425,6 +443,9 @@ def test_unhealthy(lab, database):
 # --- What has taken its time meanwhile ----------------------------------------------------------------------
 
 
+@pytest.mark.proves(
+    "In a container: 60 s and no more for a database that is absent, refuses or swallows everything"
+)
 @pytest.mark.parametrize("name", ["hole", "nobody", "refused"])
 def test_after_a_minute_it_gives_up(patient, name):
     """The default: 60 s in all, not 30 times however long one attempt takes."""

@@ -45,6 +45,9 @@ def inside(backend, path: str) -> int:
     return int(backend.execute("python3", "-c", script, path).stdout)
 
 
+@pytest.mark.proves(
+    "It boots clean on a read-only root, without capabilities, privileges or any network but the database's"
+)
 def test_boots_clean_with_everything_taken_away(lab, closed, server):
     database = server.database()
     media = ("--volume", f"{lab.volume()}:/app/media")
@@ -84,6 +87,9 @@ for folder, folders, files in os.walk("/"):
 """
 
 
+@pytest.mark.proves(
+    "It boots clean on a read-only root, without capabilities, privileges or any network but the database's"
+)
 def test_nothing_else_is_writable(lab):
     """Of the image itself: what the engine puts in the way of it (/dev, /proc, /sys) is not the image's."""
     found = lab.create("python3", "-c", SEARCH).start()
@@ -99,6 +105,9 @@ REPLACE = "mv /app/manage.py /app/x && echo 'print(6 * 7)' > /app/manage.py"
 SHADOW = "mkdir /app/django && echo 'print(6 * 7)' > /app/django/__init__.py"
 
 
+@pytest.mark.proves(
+    "It boots clean on a read-only root, without capabilities, privileges or any network but the database's"
+)
 @pytest.mark.parametrize("attack", [REPLACE, SHADOW])
 def test_only_a_read_only_root_protects_the_code(lab, attack):
     """What docs/image.md says of /app, which the image's user owns, on a writable and on a read-only root."""
@@ -113,6 +122,9 @@ def test_only_a_read_only_root_protects_the_code(lab, attack):
     assert "42" not in hardened.output.split()
 
 
+@pytest.mark.proves(
+    "It boots clean on a read-only root, without capabilities, privileges or any network but the database's"
+)
 def test_no_special_files(lab, tmp_path):
     """No setuid or setgid file, no device, nothing that everybody may write to but /tmp."""
     archive = tmp_path / "image.tar"
@@ -135,6 +147,7 @@ def test_no_special_files(lab, tmp_path):
     assert count > 1000
 
 
+@pytest.mark.proves("Secrets from files are known to nobody else")
 def test_secrets_from_files_stay_in_their_files(lab, database, tmp_path):
     """The engine, the logs and the processes' environments know the paths alone."""
     values = {

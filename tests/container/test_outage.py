@@ -63,6 +63,7 @@ def both(backend: Container) -> set[str]:
 READY, LIVE, MEALS, STATIC = "/api/health/", "/api/health/live/", "/api/meals/", "/static/admin/css/base.css"
 
 
+@pytest.mark.proves("A restart of PostgreSQL costs readiness, and nothing else")
 def test_a_restart_of_postgresql_under_load(lab, own_server):
     """Readiness goes to 503 and comes back; liveness and static files never fail; no worker is lost."""
     database = own_server.database()
@@ -97,6 +98,7 @@ def test_a_connection_that_died_unnoticed_costs_no_request(lab, own_server):
     assert [backend.get(MEALS, **API).status for _ in range(8)] == [200] * 8
 
 
+@pytest.mark.proves("A restart of PostgreSQL costs readiness, and nothing else")
 def test_a_suspended_postgresql(lab, own_server):
     """It accepts connections and never answers: readiness says 503 in its own time, liveness stays 200."""
     database = own_server.database()

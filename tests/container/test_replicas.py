@@ -84,6 +84,9 @@ def applying(replicas: list[Container], name: str) -> Container:
     return until(found, f"a replica that applies {name}", pause=0.5)
 
 
+@pytest.mark.proves(
+    "Eight containers on an empty database apply each migration once, one of them killed, also through PgBouncer"
+)
 def test_eight_replicas_on_an_empty_database(lab, database, counting):
     replicas = start(lab, counting, **database.environment)
     all_serve(replicas)
@@ -111,6 +114,9 @@ def test_replicas_that_share_the_static_volume(lab, database, counting):
         assert [record for record in each.records if record["level"] != "INFO"] == []
 
 
+@pytest.mark.proves(
+    "Eight containers on an empty database apply each migration once, one of them killed, also through PgBouncer"
+)
 def test_the_holder_of_the_lock_is_killed(lab, database, counting):
     replicas = start(lab, counting, **database.environment, **QUICK)
     applying(replicas, "0004_test")
@@ -188,6 +194,9 @@ def bouncer(lab, database, bouncer_image, tmp_path):
     return start_bouncer
 
 
+@pytest.mark.proves(
+    "Eight containers on an empty database apply each migration once, one of them killed, also through PgBouncer"
+)
 def test_eight_replicas_through_pgbouncer(lab, database, counting, bouncer):
     replicas = start(lab, counting, **bouncer(), **QUICK)
     all_serve(replicas)
@@ -196,6 +205,9 @@ def test_eight_replicas_through_pgbouncer(lab, database, counting, bouncer):
     assert answer.json["count"] == 0
 
 
+@pytest.mark.proves(
+    "Eight containers on an empty database apply each migration once, one of them killed, also through PgBouncer"
+)
 def test_the_holder_is_killed_behind_pgbouncer(lab, database, counting, bouncer):
     """The server sees PgBouncer alone; the lock must not stay with a session that nobody uses."""
     replicas = start(lab, counting, count=4, **bouncer(), **QUICK)
@@ -206,6 +218,10 @@ def test_the_holder_is_killed_behind_pgbouncer(lab, database, counting, bouncer)
     applied_once(database, replicas)
 
 
+@pytest.mark.proves("One free connection is too few to migrate")
+@pytest.mark.proves(
+    "Eight containers on an empty database apply each migration once, one of them killed, also through PgBouncer"
+)
 def test_a_pool_of_one_connection(lab, database, bouncer):
     """The lock takes the only connection, and the migrations wait for another: a sentence, and no lock stays."""
     replicas = start(lab, (), count=2, **bouncer(pool=1, more="query_wait_timeout = 3"))
@@ -216,6 +232,7 @@ def test_a_pool_of_one_connection(lab, database, bouncer):
     assert database.migrations() == []
 
 
+@pytest.mark.proves("A pooler in statement mode is told apart")
 def test_a_pooler_in_statement_mode(lab, database, bouncer):
     (backend,) = start(lab, (), count=1, **bouncer(mode="statement"))
     assert backend.exit_code() == 12

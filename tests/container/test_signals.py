@@ -49,6 +49,9 @@ def template(server, images) -> tuple[Database, list, float]:
         lab.close(False, "template")
 
 
+@pytest.mark.proves(
+    "A container ends by itself at SIGTERM or SIGINT, before the engine would kill it, and its database is whole"
+)
 @pytest.mark.parametrize("moment", range(MOMENTS))
 def test_sigterm_during_the_boot(lab, database, template, moment):
     """From the first instant until it serves. The next start finds a database that it can go on with."""
@@ -90,6 +93,9 @@ def test_sigterm_while_waiting_for_another_replica(lab, database, tmp_path):
     until(lambda: database.advisory_locks() == 0, "the lock's end")
 
 
+@pytest.mark.proves(
+    "A container ends by itself at SIGTERM or SIGINT, before the engine would kill it, and its database is whole"
+)
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_a_signal_inside_a_migration_waits_for_its_end(lab, database, tmp_path, number):
     """The migration is whole and recorded, the next one is not begun."""
@@ -192,6 +198,7 @@ except OSError as error:
 """
 
 
+@pytest.mark.proves("While it stops, requests in flight finish and new connections are refused")
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_requests_in_flight_finish_and_new_ones_are_refused(lab, database, number):
     options = ("--network-alias", "backend", "--publish", "127.0.0.1::8000")
@@ -216,6 +223,7 @@ def test_requests_in_flight_finish_and_new_ones_are_refused(lab, database, numbe
     assert [each for each in backend.records if each["level"] != "INFO"] == []
 
 
+@pytest.mark.proves("While it stops, requests in flight finish and new connections are refused")
 def test_what_takes_too_long_is_cut_off(lab, database):
     """After GUNICORN_GRACEFUL_TIMEOUT, so that the engine's SIGKILL after 10 s is not needed."""
     backend = lab.backend(GUNICORN_GRACEFUL_TIMEOUT="2", **database.environment).start().until_answers()
@@ -227,6 +235,9 @@ def test_what_takes_too_long_is_cut_off(lab, database):
     assert isinstance(answer, Exception)
 
 
+@pytest.mark.proves(
+    "A container ends by itself at SIGTERM or SIGINT, before the engine would kill it, and its database is whole"
+)
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_an_idle_server_is_gone_at_once(lab, database, number):
     backend = lab.backend(**database.environment).start().until_answers()

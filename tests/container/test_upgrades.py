@@ -34,6 +34,7 @@ def manifest(backend: Container) -> dict[str, str]:
     return json.loads(backend.execute("cat", "/app/staticfiles/staticfiles.json").stdout)["paths"]
 
 
+@pytest.mark.proves("A new image on an old static volume, and a rolling replacement, fail no request")
 def test_the_next_images_static_files_on_the_same_volume(lab, database, next_image):
     """Modification times say nothing in an image; contents do. The old replica never misses a file."""
     volume = lab.volume()
@@ -92,6 +93,7 @@ def test_rolling_back_serves_the_old_files_again(lab, database, next_image):
     assert [again.get(f"/static/{name}").body for name in names] == before
 
 
+@pytest.mark.proves("A new image on an old static volume, and a rolling replacement, fail no request")
 def test_a_rolling_replacement_under_load(lab, database, next_image):
     """Each old replica is stopped as soon as a new one is healthy; nobody is told to send requests elsewhere."""
     options = ("--network-alias", "backend", "--volume", f"{lab.volume()}:/app/staticfiles")

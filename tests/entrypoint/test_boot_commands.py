@@ -36,6 +36,7 @@ def test_healthcheck_of_a_wildcard_address(boot):
     assert boot("healthcheck", GUNICORN_BIND=f"0.0.0.0:{port}").exit_code() == 0
 
 
+@pytest.mark.proves("The health check asks the address that is served")
 def test_healthcheck_of_a_projects_own_address(boot, project, monkeypatch):
     """Whatever it is, it is asked; and what another server has left behind is not."""
     for bind in ("127.0.0.1:0", f"unix:{project.directory}/gunicorn.sock", "unix:gunicorn.sock"):
@@ -55,6 +56,7 @@ def test_healthcheck_of_a_projects_own_address(boot, project, monkeypatch):
     assert served.published() is None
 
 
+@pytest.mark.proves("The health check asks the address that is served")
 @pytest.mark.parametrize("planted", ["directory", "fifo", "link", "nonsense"])
 def test_healthcheck_believes_only_the_server(monkeypatch, tmp_path, planted):
     file = tmp_path / "served.json"
@@ -154,6 +156,8 @@ def test_check_fails_with_the_checks(boot, project):
     assert "staticfiles.E002" in running.error
 
 
+@pytest.mark.proves("The settings module defaults to config.settings.production, and is exported first")
+@pytest.mark.proves("Any other command is executed as given (`ls -la /app/`)")
 def test_any_other_command_is_executed_as_given(boot, project):
     running = boot(
         "sh", "-c", 'echo "$0 $DJANGO_SETTINGS_MODULE $RUN_MIGRATIONS"; exit 7', "a b", RUN_MIGRATIONS="x"
@@ -215,6 +219,7 @@ def test_a_working_directory_that_is_gone(environment, tmp_path):
 HOLD = "import time\nprint('held', flush=True)\ntime.sleep(60)\n"
 
 
+@pytest.mark.proves("SIGTERM ends the boot at any moment, but never inside a migration")
 @pytest.mark.parametrize("stage", STAGES)
 def test_sigterm_in_any_stage_of_the_boot(boot, project, stage):
     """Held there, it ends at once; only a migration that is being applied is finished before."""

@@ -60,12 +60,14 @@ def test_empty_values_count_as_not_set(boot):
     )
 
 
+@pytest.mark.proves("`RUN_COLLECTSTATIC=0` and `DJANGO_COLLECTSTATIC=0` skip it with a log message only")
 def test_contradicting_names_of_one_flag(boot):
     running = boot(RUN_COLLECTSTATIC="0", DJANGO_COLLECTSTATIC="yes", **CLOSED)
     assert running.exit_code() == 10
     assert "RUN_COLLECTSTATIC and DJANGO_COLLECTSTATIC contradict each other" in running.error
 
 
+@pytest.mark.proves("Required variables that are missing or empty stop the start; all problems at once")
 def test_problems_of_the_settings_join_those_of_the_entrypoint(boot, project):
     project.add_setting(
         "from django.core.exceptions import ImproperlyConfigured\n"
@@ -168,6 +170,7 @@ def test_ordinary_environments_raise_no_false_alarm():
     assert configuration.misspelt(dict.fromkeys(ordinary.split(), "x")) == []
 
 
+@pytest.mark.proves("Secrets may come from files")
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -209,6 +212,7 @@ def test_secret_problems_are_reported_once_and_without_the_secret(boot, tmp_path
     assert "another-value" not in running.output
 
 
+@pytest.mark.proves("Secrets may come from files")
 @pytest.mark.parametrize(
     ("content", "secret"),
     [(b"x y\n", "x y"), (b"x\r\n", "x"), (b"x\n\n", "x\n"), (b" x ", " x "), (b"x\r", "x\r")],
@@ -236,6 +240,7 @@ environments = st.builds(
 )
 
 
+@pytest.mark.proves("No environment breaks the parser, or is misread")
 @settings(max_examples=2000, deadline=None)
 @given(environments)
 def test_no_environment_breaks_the_parser_or_is_misread(environ):
@@ -286,6 +291,7 @@ def test_no_secret_file_breaks_the_parser_or_is_echoed(tmp_path_factory, content
         assert len(text) < 6 or text not in sentence.replace(str(path), "")
 
 
+@pytest.mark.proves("Configuration values are logged, secrets are not")
 @settings(max_examples=1000, deadline=None)
 @given(
     message=st.text(max_size=40),

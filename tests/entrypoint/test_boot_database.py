@@ -19,6 +19,7 @@ from entrypoint.stages import wait as wait_stage
 from tests.entrypoint.booting import PASSWORD, free_port
 
 
+@pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")
 def test_refused_until_the_deadline(boot):
     running = boot(POSTGRES_PORT=str(free_port()), DATABASE_WAIT_TIMEOUT="1")
     assert running.exit_code() == 11
@@ -26,6 +27,7 @@ def test_refused_until_the_deadline(boot):
     assert "POSTGRES_HOST, POSTGRES_PORT" in running.error
 
 
+@pytest.mark.proves("At most 30 attempts, 2 s apart, 60 s in all")
 def test_thirty_attempts_in_sixty_seconds(monkeypatch):
     """On a clock of the test's own, against a server that refuses."""
     clock = [0.0]
@@ -47,12 +49,14 @@ def test_thirty_attempts_in_sixty_seconds(monkeypatch):
     assert clock[0] <= 60
 
 
+@pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")
 def test_a_host_that_cannot_be_resolved_is_waited_for(boot):
     running = boot(POSTGRES_HOST="db.invalid", DATABASE_WAIT_TIMEOUT="1")
     assert running.exit_code() == 11
     assert 'could not translate host name "db.invalid"' in running.error
 
 
+@pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")
 def test_a_host_that_never_answers_is_given_up(boot):
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
@@ -62,6 +66,7 @@ def test_a_host_that_never_answers_is_given_up(boot):
     assert "was not available within 2 s: no answer within 2 s" in running.error
 
 
+@pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")
 def test_a_server_that_comes_up_late_is_used(boot, cluster):
     port = free_port()
     running = boot("migrate", POSTGRES_PORT=str(port))
@@ -83,6 +88,7 @@ def test_a_connection_that_is_lost_while_it_is_set_up_is_made_anew(boot, project
     assert ready.endswith(" is ready.")
 
 
+@pytest.mark.proves("A pooler in statement mode is told apart")
 def test_a_pooler_in_statement_mode(boot, cluster):
     """It ends the connection at BEGIN, and its own words for that are lost on the way."""
     port = free_port()
@@ -100,6 +106,7 @@ def test_too_many_connections_are_waited_out(boot, sql, database):
     assert running.exit_code() == 0
 
 
+@pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")
 def test_too_many_connections_until_the_deadline(boot, sql, database):
     sql(f'ALTER DATABASE "{database}" CONNECTION LIMIT 0')
     running = boot(DATABASE_WAIT_TIMEOUT="1")
@@ -109,6 +116,7 @@ def test_too_many_connections_until_the_deadline(boot, sql, database):
     assert "address" not in running.error
 
 
+@pytest.mark.proves("What waiting cannot mend fails at once")
 @pytest.mark.parametrize(
     ("changes", "reason", "advice"),
     [
@@ -129,6 +137,7 @@ def test_what_waiting_cannot_mend_fails_at_once(boot, changes, reason, advice):
     assert "wrong-password" not in running.output
 
 
+@pytest.mark.proves("What waiting cannot mend fails at once")
 def test_no_right_to_connect_fails_at_once(boot, sql, database):
     sql(
         "DO $$ BEGIN CREATE ROLE stranger LOGIN PASSWORD 'stranger-password'; "
@@ -155,6 +164,7 @@ def test_a_role_that_may_not_log_in_fails_at_once(boot, sql):
     assert 'role "sleeper" is not permitted to log in' in running.error
 
 
+@pytest.mark.proves("What waiting cannot mend fails at once")
 def test_no_entry_in_pg_hba_fails_at_once(boot, cluster, sql, database):
     hba = cluster.data / "pg_hba.conf"
     before = hba.read_text()
@@ -169,6 +179,7 @@ def test_no_entry_in_pg_hba_fails_at_once(boot, cluster, sql, database):
         sql("SELECT pg_reload_conf()")
 
 
+@pytest.mark.proves("Emergency mode forgives no refused database")
 def test_emergency_mode_does_not_forgive_a_refused_database(boot):
     assert boot(MIGRATIONS_STRICT="0", POSTGRES_DB="nowhere").exit_code() == 12
     assert (
@@ -221,6 +232,7 @@ def test_signals_end_the_wait(boot, number):
     assert running.messages(level="ERROR") == []
 
 
+@pytest.mark.proves("SIGTERM ends the boot at any moment, but never inside a migration")
 def test_signals_end_a_connection_that_hangs(boot):
     """Python's handlers would run only when libpq returns; the default disposition does not wait."""
     with socket.socket() as silent:
@@ -302,6 +314,7 @@ def forwarding(port: int, target: int, cut_at: bytes | None = None):
     listener.close()
 
 
+@pytest.mark.proves("`pg_isready` is asked, with the settings' parameters")
 def test_pg_isready_is_asked_first(boot, project, environment):
     """The program that the contract names is run, with the parameters of the settings."""
     programs = project.directory / "bin"

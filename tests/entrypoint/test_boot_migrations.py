@@ -22,6 +22,7 @@ def applied(sql, database: str) -> list[str]:
     ]
 
 
+@pytest.mark.proves("A failing migration ends the boot")
 def test_a_failing_migration_ends_the_boot(boot, project, sql, database):
     project.add_migration("0002_fail", "0001_initial", "migrations.RunPython(fail)")
     project.add_migration("0003_never", "0002_fail", "")
@@ -37,6 +38,7 @@ def test_a_failing_migration_ends_the_boot(boot, project, sql, database):
     assert not project.static.exists(), "nothing after the failure has run"
 
 
+@pytest.mark.proves("`MIGRATIONS_STRICT=0` logs a WARNING and continues")
 def test_emergency_mode_warns_and_serves(boot, project, sql, database):
     project.add_migration("0002_fail", "0001_initial", "migrations.RunPython(fail)")
     running = boot(MIGRATIONS_STRICT="0").serving()
@@ -87,6 +89,7 @@ def test_urls_that_cannot_be_imported_are_not_forgiven(boot, project):
     assert "No module named 'nowhere' (config/urls.py:1)" in running.error
 
 
+@pytest.mark.proves("Replicas migrate once; a killed one frees the others")
 def test_eight_replicas_on_an_empty_database(boot, project, sql, database):
     replicas = [boot(GUNICORN_BIND=f"127.0.0.1:{free_port()}") for _ in range(8)]
     for each in replicas:
@@ -101,6 +104,7 @@ def test_eight_replicas_on_an_empty_database(boot, project, sql, database):
     assert len(copied) == 1, "the others found the files in place"
 
 
+@pytest.mark.proves("Replicas migrate once; a killed one frees the others")
 def test_a_killed_holder_frees_the_others(boot, project, sql, database):
     project.add_migration("0002_slow", "0001_initial", "migrations.RunSQL('SELECT pg_sleep(3600)')")
     holder = boot("migrate")
@@ -115,6 +119,7 @@ def test_a_killed_holder_frees_the_others(boot, project, sql, database):
     assert applied(sql, database) == ["0001_initial", "0002_slow"]
 
 
+@pytest.mark.proves("Replicas migrate once; a killed one frees the others")
 def test_waiting_too_long_for_another_replica(boot, cluster, database):
     with contextlib.closing(connect(cluster, database)) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
@@ -165,6 +170,7 @@ def test_a_lost_lock_is_reported(boot, project, sql, database):
     assert "held the migration lock was lost" in warning
 
 
+@pytest.mark.proves("Emergency mode forgives no refused database")
 def test_a_database_that_goes_away_is_not_forgiven(boot, project, sql, database):
     project.add_migration("0002_slow", "0001_initial", "migrations.RunSQL('SELECT pg_sleep(3600)')")
     running = boot(MIGRATIONS_STRICT="0")
@@ -174,6 +180,7 @@ def test_a_database_that_goes_away_is_not_forgiven(boot, project, sql, database)
     assert "PostgreSQL went away during the migrations: Migration shop.0002_slow failed" in running.error
 
 
+@pytest.mark.proves("SIGTERM ends the boot at any moment, but never inside a migration")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signals_wait_for_the_running_migration_and_no_longer(boot, project, sql, database, number, code):
     project.add_migration(
@@ -200,6 +207,7 @@ def test_a_signal_while_waiting_for_the_lock_ends_at_once(boot, cluster, databas
         assert running.stop() == -signal.SIGTERM
 
 
+@pytest.mark.proves("One free connection is too few to migrate")
 @pytest.mark.parametrize("checks_connect", [False, True])
 def test_one_free_connection_is_too_few(boot, project, sql, database, checks_connect):
     if checks_connect:
@@ -226,6 +234,7 @@ def record(sql, database: str, app: str, *names: str) -> None:
         )
 
 
+@pytest.mark.proves("A database that a later release has migrated is warned of, or refused")
 @pytest.mark.parametrize("run", ["1", "0"])
 def test_a_database_that_is_ahead(boot, project, sql, database, run):
     project.add_migration("0002_later", "0001_initial", "")
@@ -238,6 +247,7 @@ def test_a_database_that_is_ahead(boot, project, sql, database, run):
     assert "shop.0011_later and 2 more." in warning
 
 
+@pytest.mark.proves("A database that a later release has migrated is warned of, or refused")
 @pytest.mark.parametrize("changes", [{}, {"MIGRATIONS_STRICT": "0"}, {"RUN_MIGRATIONS": "0"}])
 def test_a_database_that_is_ahead_is_refused(boot, project, sql, database, changes):
     assert boot("migrate", SCHEMA_AHEAD="refuse").exit_code() == 0
@@ -249,6 +259,7 @@ def test_a_database_that_is_ahead_is_refused(boot, project, sql, database, chang
     assert applied(sql, database) == ["0001_initial", "0002_later"], "nothing has been applied"
 
 
+@pytest.mark.proves("A database that a later release has migrated is warned of, or refused")
 def test_remains_of_other_apps_and_squashed_migrations_are_not_ahead(boot, project, sql, database):
     assert boot("migrate").exit_code() == 0
     sql("DELETE FROM django_migrations", database=database)

@@ -22,6 +22,7 @@ def tables(sql, database):
     ]
 
 
+@pytest.mark.proves("A release that cannot start changes nothing in the database")
 def test_an_application_that_cannot_be_imported(boot, project, tables):
     project.write("config/wsgi.py", "import nowhere\n")
     running = boot()
@@ -30,6 +31,7 @@ def test_an_application_that_cannot_be_imported(boot, project, tables):
     assert tables() == []
 
 
+@pytest.mark.proves("A release that cannot start changes nothing in the database")
 def test_middleware_that_cannot_be_imported(boot, project, tables):
     project.write(
         "config/settings/production.py",
@@ -41,6 +43,7 @@ def test_middleware_that_cannot_be_imported(boot, project, tables):
     assert tables() == []
 
 
+@pytest.mark.proves("A release that cannot start changes nothing in the database")
 def test_a_taken_address(boot, tables):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         running = boot(GUNICORN_BIND=f"127.0.0.1:{taken.getsockname()[1]}")
@@ -49,6 +52,7 @@ def test_a_taken_address(boot, tables):
     assert tables() == []
 
 
+@pytest.mark.proves("A release that cannot start changes nothing in the database")
 def test_a_static_directory_that_cannot_be_written(boot, project, tables):
     project.static.mkdir()
     project.static.chmod(0o555)
@@ -58,6 +62,7 @@ def test_a_static_directory_that_cannot_be_written(boot, project, tables):
     assert tables() == []
 
 
+@pytest.mark.proves("A release that cannot start changes nothing in the database")
 @pytest.mark.parametrize(
     "code",
     [

@@ -23,6 +23,8 @@ def stages(records: list[dict]) -> list[str]:
     return list(dict.fromkeys(record["stage"] for record in records if "stage" in record))
 
 
+@pytest.mark.proves("The stages run in this order; the same process serves")
+@pytest.mark.proves("Migrations are applied at start")
 def test_boots_in_the_documented_order_and_serves(boot, project, sql, database):
     running = boot().serving()
     assert stages(running.records) == STAGES
@@ -35,6 +37,7 @@ def test_boots_in_the_documented_order_and_serves(boot, project, sql, database):
     assert running.messages(level="WARNING") == running.messages(level="ERROR") == []
 
 
+@pytest.mark.proves("A directory that does not exist is made, and persists")
 def test_a_second_boot_finds_nothing_to_do(boot, project):
     boot().serving().stop()
     before = {path: path.stat().st_mtime_ns for path in project.static.rglob("*") if path.is_file()}
@@ -44,6 +47,8 @@ def test_a_second_boot_finds_nothing_to_do(boot, project):
     assert {path: path.stat().st_mtime_ns for path in project.static.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.proves("Static files are collected at start, and the log says how many were copied")
+@pytest.mark.proves("A directory that does not exist is made, and persists")
 def test_static_files_copied_sentence_and_modes(boot, project):
     def umask() -> None:
         os.umask(0o077)
@@ -56,12 +61,14 @@ def test_static_files_copied_sentence_and_modes(boot, project):
         assert stat.S_IMODE(path.stat().st_mode) == (0o755 if path.is_dir() else 0o644), path
 
 
+@pytest.mark.proves("`RUN_MIGRATIONS=0` skips with a log message only")
 def test_run_migrations_0_only_logs(boot, sql, database):
     running = boot(RUN_MIGRATIONS="0").serving()
     assert running.messages(stage="migrate") == ["Migrations are skipped (RUN_MIGRATIONS=0)."]
     assert sql("SELECT to_regclass('django_migrations')", database=database) == [(None,)]
 
 
+@pytest.mark.proves("`RUN_COLLECTSTATIC=0` and `DJANGO_COLLECTSTATIC=0` skip it with a log message only")
 @pytest.mark.parametrize("name", ["RUN_COLLECTSTATIC", "DJANGO_COLLECTSTATIC"])
 def test_collectstatic_0_only_logs(boot, project, name):
     running = boot(**{name: "0"}).serving()
@@ -69,6 +76,8 @@ def test_collectstatic_0_only_logs(boot, project, name):
     assert not project.static.exists()
 
 
+@pytest.mark.proves("The settings module defaults to config.settings.production, and is exported first")
+@pytest.mark.proves("Configuration values are logged, secrets are not")
 def test_configuration_is_logged_without_secrets(boot, tmp_path):
     secret = tmp_path / "password"
     secret.write_text(PASSWORD + "\n")
@@ -100,6 +109,7 @@ def test_workers_inherit_no_database_connection(boot, project, sql, database):
         assert len(os.listdir(f"/proc/{pid}/task")) == 1, "no thread but the main one"
 
 
+@pytest.mark.proves("Workers are cores * 2 + 1, the request timeout is 140 s")
 def test_workers_and_timeouts_by_default(boot, project):
     project.write(
         "gunicorn_config.py",
@@ -138,6 +148,7 @@ def test_what_the_operator_sets_wins_over_the_projects_file(boot, project):
     assert (project.directory / "ready").read_text() == "1 3"
 
 
+@pytest.mark.proves("The settings module defaults to config.settings.production, and is exported first")
 def test_another_settings_module_and_application(boot, project, sql, database):
     project.write("other/__init__.py", "")
     project.write(

@@ -32,6 +32,7 @@ class JsonLines(logging.Formatter):
 """
 
 
+@pytest.mark.proves("If gunicorn fails to start, the container exits")
 def test_the_port_is_taken(boot):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -49,6 +50,7 @@ def test_an_address_that_is_not_ours(boot):
     assert "The address 192.0.2.1:8000 cannot be served: Cannot assign requested address" in running.error
 
 
+@pytest.mark.proves("If gunicorn fails to start, the container exits")
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
@@ -68,6 +70,7 @@ def test_a_bad_gunicorn_configuration(boot, project, code, sentence):
     assert sentence in running.error
 
 
+@pytest.mark.proves("If gunicorn fails to start, the container exits")
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
@@ -114,6 +117,7 @@ def test_stopping_leaves_no_process(boot, number):
     assert not [pid for pid in workers if os.path.exists(f"/proc/{pid}")]
 
 
+@pytest.mark.proves("Requests in flight are finished")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_request_in_flight_is_finished_and_new_ones_are_refused(boot, number):
     running = boot(WEB_CONCURRENCY="2").serving()
@@ -176,6 +180,7 @@ OTHER_USER = {"user": 65534} if os.getuid() == 0 else {}  # root may start any n
 AS_OTHER_USER = {"RUN_COLLECTSTATIC": "0", "options": OTHER_USER}
 
 
+@pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 @pytest.mark.parametrize(
     ("code", "sentence"),
     [
@@ -201,6 +206,7 @@ def test_no_worker_can_be_started(boot, project, code, sentence):
     assert sentence in running.error
 
 
+@pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 def test_no_process_can_be_started_at_all(boot):
     def limited() -> None:
         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
@@ -213,6 +219,7 @@ def test_no_process_can_be_started_at_all(boot):
 LIMITED = "import resource, threading\nresource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
 
 
+@pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 @pytest.mark.parametrize("file", ["config/wsgi.py", "config/storage.py"])
 def test_no_thread_can_be_started(boot, project, file):
     """The sentence speaks of the limit, not of the code that met it."""
@@ -239,6 +246,7 @@ def test_no_thread_can_be_started(boot, project, file):
     assert "No further process can be started: can't start new thread; raise the limit" in running.error
 
 
+@pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 def test_a_worker_that_cannot_be_replaced_is_waited_for(boot, project):
     project.write(
         "gunicorn_config.py",
@@ -263,6 +271,7 @@ def test_a_worker_that_cannot_be_replaced_is_waited_for(boot, project):
 GOOD = "workers = 1\nraw_env = ['WEB_CONCURRENCY=kept']\n"
 
 
+@pytest.mark.proves("SIGHUP with a wrong configuration changes nothing")
 @pytest.mark.parametrize(
     ("bad", "sentence"),
     [
@@ -309,6 +318,7 @@ def test_access_log_has_the_path_and_not_the_query(boot):
     assert "do-not-log-me" not in running.output
 
 
+@pytest.mark.proves("Logs go to stdout as JSON; files only on demand")
 def test_prints_warnings_and_errors_of_the_application_are_json(boot):
     running = boot().serving()
     running.get("/noisy/")
@@ -350,6 +360,7 @@ def test_a_projects_own_json_lines_pass_as_they_are(boot, project):
     assert line in running.records
 
 
+@pytest.mark.proves("Configuration values are logged, secrets are not")
 def test_a_projects_own_json_lines_hold_no_secret(boot, project):
     """A view raises an exception that quotes secrets, and the project's own formatter logs it as JSON."""
     token = 'quo"ted\\and-back-slashed'
@@ -379,6 +390,7 @@ def test_a_projects_own_json_lines_hold_no_secret(boot, project):
         assert secret not in running.output
 
 
+@pytest.mark.proves("No stranger's text passes for a record, or commands a terminal")
 def test_text_that_looks_like_a_record_is_none(boot, project):
     """A project that logs plain text, a part of which was written by a stranger."""
     forged = json.dumps(
@@ -402,6 +414,7 @@ def test_text_that_looks_like_a_record_is_none(boot, project):
 FORGED = "/a%0a14:37:00.000%20ERROR%20entrypoint:%20FORGED%1b[2J%c2%85%e2%80%a8"
 
 
+@pytest.mark.proves("No stranger's text passes for a record, or commands a terminal")
 @pytest.mark.parametrize("own_logging", [False, True])
 def test_a_stranger_writes_no_line_and_no_escape_sequence(boot, project, own_logging):
     if own_logging:
@@ -425,6 +438,7 @@ def test_a_stranger_writes_no_line_and_no_escape_sequence(boot, project, own_log
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029]", running.output)
 
 
+@pytest.mark.proves("No stranger's text passes for a record, or commands a terminal")
 def test_json_holds_no_line_separators(boot):
     running = boot().serving()
     assert running.get(FORGED).status == 404
@@ -434,6 +448,7 @@ def test_json_holds_no_line_separators(boot):
     assert any("\n14:37" in each and "\x1b[2J" in each and "\x85" in each for each in paths)
 
 
+@pytest.mark.proves("Closed standard streams do no harm")
 def test_closed_descriptors_are_not_given_to_sockets(boot):
     """As of a shell's `entrypoint <&- >&- 2>&-`: log lines would go into the connection to the database."""
     running = boot(options={"preexec_fn": lambda: os.closerange(0, 3)}).serving()
@@ -445,6 +460,7 @@ def test_closed_descriptors_are_not_given_to_sockets(boot):
     assert running.stop() == 0
 
 
+@pytest.mark.proves("Closed standard streams do no harm")
 def test_a_program_gets_no_closed_descriptors(boot, tmp_path):
     code = f"import os; [os.fstat(each) for each in range(3)]; open({str(tmp_path / 'end')!r}, 'w').close()"
     program = boot(sys.executable, "-c", code, options={"preexec_fn": lambda: os.closerange(0, 3)})
@@ -452,6 +468,7 @@ def test_a_program_gets_no_closed_descriptors(boot, tmp_path):
     assert (tmp_path / "end").exists()
 
 
+@pytest.mark.proves("Logs go to stdout as JSON; files only on demand")
 def test_logs_to_files(boot, project):
     running = boot(GUNICORN_LOG_TO_FILES="1").serving()
     running.get("/about/")

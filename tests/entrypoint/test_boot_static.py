@@ -32,6 +32,7 @@ def contents(directory: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.proves("New static files on an old volume are served, old ones stay")
 def test_new_contents_replace_old_ones_although_all_mtimes_are_alike(boot, project):
     boot().serving().stop()
     before = contents(project.static)
@@ -71,6 +72,9 @@ def test_what_a_killed_boot_left_behind_is_removed(boot, project):
     assert list(project.static.rglob("whole*")), "somebody may be working there"
 
 
+@pytest.mark.proves(
+    "An unchanged build is not compared; another tree mounted over the image's, or over a folder of it, is"
+)
 def test_a_fingerprint_spares_the_comparison(boot, project):
     project.write(".fingerprint", "build-1")
     boot().serving().stop()
@@ -112,6 +116,9 @@ def test_without_a_fingerprint_there_is_no_marker(boot, project):
     assert not (project.static / MARKER).exists()
 
 
+@pytest.mark.proves(
+    "An unchanged build is not compared; another tree mounted over the image's, or over a folder of it, is"
+)
 @pytest.mark.parametrize("mounted", ["", "shop/"], ids=["project", "folder"])
 def test_a_tree_that_is_mounted_over_the_images_is_compared(boot, project, mounted):
     """It has other files, and no fingerprint."""
@@ -138,6 +145,7 @@ def test_a_manifest_loaded_before_is_loaded_again(boot, project):
     assert json.loads(running.get("/about/").body)["url"].endswith(manifest["paths"]["shop/site.css"])
 
 
+@pytest.mark.proves("A failing collectstatic ends the boot, and does not loop with a traceback")
 def test_a_missing_reference_ends_the_boot(boot, project):
     project.write("shop/static/shop/site.css", "body { background: url(missing.png); }\n")
     running = boot()
@@ -148,6 +156,7 @@ def test_a_missing_reference_ends_the_boot(boot, project):
     assert contents(project.static) == {}, "nothing half-made is published"
 
 
+@pytest.mark.proves("`MIGRATIONS_STRICT=0` logs a WARNING and continues")
 def test_emergency_mode_warns_and_serves(boot, project):
     project.write("shop/static/shop/site.css", "body { background: url(missing.png); }\n")
     running = boot(MIGRATIONS_STRICT="0").serving()
@@ -156,6 +165,7 @@ def test_emergency_mode_warns_and_serves(boot, project):
     assert "shop/missing.png" in warnings[-1]
 
 
+@pytest.mark.proves("A failing collectstatic ends the boot, and does not loop with a traceback")
 def test_a_full_disk(boot, project):
     project.write("shop/static/shop/large.bin", "x" * 200_000)
     limit = (100_000, 100_000)
@@ -173,6 +183,7 @@ def without_privileges() -> None:
         prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; refused, and not needed, if we are not root
 
 
+@pytest.mark.proves("A failing collectstatic ends the boot, and does not loop with a traceback")
 def test_a_directory_that_cannot_be_written(boot, project):
     project.static.mkdir()
     project.static.chmod(0o555)
@@ -233,6 +244,9 @@ def without_locks() -> None:
     assert prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
 
 
+@pytest.mark.proves(
+    "Static directories that are tidied, hostile, or on file systems without locks are survived, and nothing outside them is touched or served"
+)
 def test_replicas_on_a_file_system_without_locks(boot, project):
     project.write(".fingerprint", "build-1")
     replicas = [
@@ -255,6 +269,9 @@ def test_replicas_on_a_file_system_without_locks(boot, project):
 OUTSIDE = "media/photo.png"
 
 
+@pytest.mark.proves(
+    "Static directories that are tidied, hostile, or on file systems without locks are survived, and nothing outside them is touched or served"
+)
 @pytest.mark.parametrize(
     "name", [MARKER, LOCK, PREFIX, f"{MARKER}.new", "shop", "shop/plain.txt", "staticfiles.json"]
 )
@@ -290,6 +307,9 @@ def test_whatever_lies_in_the_static_directory(boot, project, name, kind):
     assert (project.directory / OUTSIDE).read_text() == "a photo"
 
 
+@pytest.mark.proves(
+    "Static directories that are tidied, hostile, or on file systems without locks are survived, and nothing outside them is touched or served"
+)
 def test_a_directory_that_was_emptied_is_filled_again(boot, project):
     project.write(".fingerprint", "build-1")
     boot().serving().stop()

@@ -15,6 +15,7 @@ def users(sql, database: str) -> list[tuple]:
     return sql("SELECT username, email, is_superuser, is_staff FROM auth_user", database=database)
 
 
+@pytest.mark.proves("The superuser is ensured after collectstatic, once")
 def test_created_once_and_after_collectstatic(boot, project, sql, database, tmp_path):
     project.add_setting(AUTH)
     secret = tmp_path / "password"

@@ -20,6 +20,7 @@ from entrypoint.stages import configure
 AFFINITY = len(os.sched_getaffinity(0))
 
 
+@pytest.mark.proves("Workers are cores * 2 + 1, the request timeout is 140 s")
 @pytest.mark.parametrize(
     ("files", "own", "quota"),
     [
@@ -99,6 +100,7 @@ def secrets() -> Iterator[None]:
     redaction._hidden.clear()
 
 
+@pytest.mark.proves("Configuration values are logged, secrets are not")
 @pytest.mark.parametrize(
     ("name", "value", "secret"),
     [
@@ -127,6 +129,7 @@ def test_secrets_are_known_by_their_variables_name_or_url(name, value, secret):
     assert secret not in json.dumps(record)
 
 
+@pytest.mark.proves("Configuration values are logged, secrets are not")
 @pytest.mark.usefixtures("secrets")
 def test_what_is_no_secret_stays():
     values = {
@@ -143,6 +146,7 @@ def test_what_is_no_secret_stays():
         assert redaction.hide(values[name]) == values[name]
 
 
+@pytest.mark.proves("Configuration values are logged, secrets are not")
 @pytest.mark.parametrize(
     ("secret", "text", "expected"),
     [

@@ -43,6 +43,7 @@ def test_names_are_read_as_tar_means_them(top):
         assert [path_of(entry) for entry in archive] == ["nix/store/abc-x/bin/x", "app/manage.py"]
 
 
+@pytest.mark.proves("`/app`, `staticfiles`, `media` are django's, mode 755, and the user is not root")
 def test_runs_as_a_numeric_ordinary_user(image):
     """A number is what Kubernetes' runAsNonRoot can verify."""
     assert image.config["config"]["User"] == "1000:1000"
@@ -50,6 +51,7 @@ def test_runs_as_a_numeric_ordinary_user(image):
     assert b"django:x:1000:\n" in image.contents["etc/group"]
 
 
+@pytest.mark.proves("`/app`, `staticfiles`, `media` are django's, mode 755, and the user is not root")
 def test_writable_directories_exist_and_are_the_users(image):
     """EMR document, "Permission Model": /app, /app/staticfiles and /app/media are django:django 755."""
     for name in WRITABLE:
@@ -74,11 +76,13 @@ def test_no_file_gives_rights(image):
     assert not [name for name, entry in image.tree.items() if entry.mode & 0o6000]
 
 
+@pytest.mark.proves("Not at build")
 def test_static_files_are_not_collected_at_build(image):
     for folder in ("staticfiles", "media", "logs"):
         assert not [name for name in image.tree if name.startswith(f"app/{folder}/")]
 
 
+@pytest.mark.proves("No runtime artefact, test or secret is in the image")
 def test_no_tests_documentation_tools_or_secrets(image):
     unwanted = re.compile(
         r"(^app/(tests|docs)(/|$)|\.sqlite3$|\.md$|(^|/)\.env|(^|/)\.git|/(gcc|cc|make|pip3?|apt|dpkg|nix)$)"
@@ -142,6 +146,7 @@ def test_starts_through_an_init(image):
     assert image.config["config"]["Healthcheck"]["Test"][-1] == "healthcheck"
 
 
+@pytest.mark.proves("Any other command is executed as given (`ls -la /app/`)")
 def test_programs_the_documents_use_are_on_path(image):
     folders = image.environment["PATH"].split(":")
     for program in (
@@ -183,6 +188,7 @@ def test_links_lead_somewhere(image):
     assert dangling == []
 
 
+@pytest.mark.proves("No runtime artefact, test or secret is in the image")
 def test_what_a_working_tree_collects_stays_out(untidy):
     """EatFit24 document, "Runtime Artifacts Exclusion"."""
     found = sorted(path.relative_to(untidy).as_posix() for path in untidy.rglob("*") if path.is_file())

@@ -100,6 +100,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
         server.server_close()
 
 
+@pytest.mark.proves("Guessing passwords is limited by address, in Swarm's proxy")
 def test_guessing_passwords_is_limited_by_address(proxy):
     statuses = Counter(proxy.status("POST", LOGIN) for _ in range(ALLOWED + 10))
     assert statuses == {200: ALLOWED, 429: 10}
