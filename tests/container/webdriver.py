@@ -42,6 +42,10 @@ class Browser:
     def url(self) -> str:
         return str(self._ask("GET", "/url"))
 
+    def resize(self, width: int, height: int) -> None:
+        """The window, in pixels."""
+        self._ask("POST", "/window/rect", {"width": width, "height": height})
+
     def write(self, selector: str, text: str) -> None:
         """Type into a field; into one for files, a path."""
         self._ask("POST", f"/element/{self._find(selector)}/value", {"text": text})
