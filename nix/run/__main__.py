@@ -1,7 +1,8 @@
 """`nix run`: a Django project, booted as its image boots, on a PostgreSQL of its own.
 
 Everything it keeps is in `.run` below the working directory: the database, uploads, secrets. Remove that folder to
-start anew. Exit code: that of the boot sequence (docs/boot.md), or 1 when it did not come to that.
+start anew. SIGTERM, SIGINT (Ctrl-C) and SIGHUP end it at any moment, with exit code 0. Else the exit code is that of the
+boot sequence (docs/boot.md), or 1 when it did not come to that. When it is killed, what it started ends by itself.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cluster import OWNER, Cluster, ClusterError, ordinary_user
 from reachable import within_reach
+from remains import ends_with_parent
+from stopping import Stop, Stopped
 from workdir import copy_project
 
 HEALTH = os.environ.get("HEALTHCHECK_PATH") or "/api/health/"
 DATABASE = "django"
+PATIENCE = 30.0  # seconds that the processes of a run that was killed have to end
 
 
 class RunError(Exception):
@@ -33,16 +39,32 @@ class RunError(Exception):
 
 
 def main() -> int:
+    stop = Stop()
     options = parse_arguments()
-    state = prepare_state(Path.cwd() / ".run")
-    check_port(options.port)
-    project = copy_project(options.project, state / "app", ordinary_user())
-    print("Starting PostgreSQL ...", file=sys.stderr, flush=True)
-    with Cluster(state / "postgresql") as cluster:
-        create_database(cluster)
-        environment = make_environment(state, cluster, options.port)
-        server = start_server(options.entrypoint, project, environment)
-        return supervise(server, options.port, environment)
+    try:
+        return run(options, stop)
+    except Stopped:
+        return 0
+    except (RunError, ClusterError):
+        # Ctrl-C reaches the programs that make the database as well.
+        if stop.asked:
+            return 0
+        raise
+
+
+def run(options: argparse.Namespace, stop: Stop) -> int:
+    with prepare_state(Path.cwd() / ".run", stop) as (state, processes):
+        check_port(options.port)
+        project = copy_project(options.project, state / "app", ordinary_user())
+        print("Starting PostgreSQL ...", file=sys.stderr, flush=True)
+        stop.check()
+        with Cluster(state / "postgresql", check=stop.check, inherited=(processes,)) as cluster:
+            create_database(cluster)
+            environment = make_environment(state, cluster, options.port)
+            stop.check()
+            server = start_server(options.entrypoint, project, environment, processes)
+            stop.watch(server)
+            return supervise(server, options.port, environment, stop)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -53,11 +75,17 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def prepare_state(folder: Path) -> Path:
-    """Make the folder, take it for this process alone, and return a path to it that an ordinary user can follow."""
+@contextmanager
+def prepare_state(folder: Path, stop: Stop) -> Iterator[tuple[Path, int]]:
+    """Make the folder and take it for this process alone.
+
+    Gives a path to it that an ordinary user can follow, and a file descriptor for those processes that must have ended
+    before it may be used again.
+    """
     try:
         folder.mkdir(exist_ok=True)
         lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+        processes = os.open(folder / "processes", os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
         raise RunError(
             f"Cannot write in {folder.parent}: {error.strerror}. Run it in a folder that you may write in."
@@ -66,8 +94,29 @@ def prepare_state(folder: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise RunError(f"It runs already: another process uses {folder}. Stop that one first.") from None
+    wait_for_last_run(processes, folder, stop)
     user = ordinary_user()
-    return within_reach(folder, user) if user else folder
+    if user is None:
+        yield folder, processes
+        return
+    with within_reach(folder, user) as place:
+        yield place, processes
+
+
+def wait_for_last_run(processes: int, folder: Path, stop: Stop) -> None:
+    """Its processes hold a lock on this file: when it was killed, they still have to end."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        stop.check()
+        try:
+            return fcntl.flock(processes, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise RunError(
+                    f"Processes of the last run still use {folder}. Find them with `fuser {folder}/processes`,"
+                    " and stop them."
+                ) from None
+        time.sleep(0.1)
 
 
 def check_port(port: int) -> None:
@@ -125,35 +174,34 @@ def make_environment(state: Path, cluster: Cluster, port: int) -> dict[str, str]
 
 def kept_secret(file: Path, length: int) -> str:
     """A random secret of `length` bytes, made the first time."""
-    if not file.exists():
+    if not file.exists() or not file.read_text():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(length) + "\n")
     return file.read_text().strip()
 
 
-def start_server(entrypoint: Path, project: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def start_server(
+    entrypoint: Path, project: Path, environment: dict[str, str], processes: int
+) -> subprocess.Popen[bytes]:
     user = ordinary_user()
     account: dict[str, Any] = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
-    # A session of its own: Ctrl-C is passed on once, by supervise(), and not by the terminal as well.
+    # A session of its own: Ctrl-C is passed on once, by `Stop`, and not by the terminal as well.
     return subprocess.Popen(
-        [sys.executable, str(entrypoint)], cwd=project, env=environment, start_new_session=True, **account
+        [sys.executable, str(entrypoint)],
+        cwd=project,
+        env=environment,
+        start_new_session=True,
+        preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509 -- there are no threads
+        pass_fds=[processes],
+        **account,
     )
 
 
-def supervise(server: subprocess.Popen[bytes], port: int, environment: dict[str, str]) -> int:
-    """Say when it serves, pass signals on, and return its exit code."""
-    stopped = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopped
-        stopped = True
-        server.send_signal(signal.SIGTERM)
-
-    signal.signal(signal.SIGINT, stop)
-    signal.signal(signal.SIGTERM, stop)
-    while server.poll() is None and not stopped and not serves(port):
+def supervise(server: subprocess.Popen[bytes], port: int, environment: dict[str, str], stop: Stop) -> int:
+    """Say when it serves, and return its exit code."""
+    while server.poll() is None and not stop.asked and not serves(port):
         time.sleep(0.1)
-    if server.poll() is None and not stopped:
+    if server.poll() is None and not stop.asked:
         print(
             f"\n  http://127.0.0.1:{port}/admin/\n"
             f"  user {environment['DJANGO_SUPERUSER_USERNAME']}, password: see `cat .run/admin-password`\n"
@@ -162,7 +210,7 @@ def supervise(server: subprocess.Popen[bytes], port: int, environment: dict[str,
             flush=True,
         )
     code = server.wait()
-    return 0 if stopped else code
+    return 0 if stop.asked else code
 
 
 def serves(port: int) -> bool:

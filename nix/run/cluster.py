@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import pwd
 import secrets
+import shutil
 import signal
 import subprocess
-import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
+
+from remains import ends_with_parent, remove, temporary_folder
 
 OWNER = "postgres"  # the cluster's superuser, whatever the machine calls its users
 
@@ -38,17 +41,26 @@ class Cluster:
 
     `host` is a directory with a Unix socket (short, for a socket's path holds 107 bytes at most);
     with `tcp_port` the server listens on 127.0.0.1 too. `password` is the superuser's, kept in a
-    file beside the data, mode 600. `settings` are postgresql.conf settings.
+    file beside the data, mode 600. `settings` are postgresql.conf settings. `check` is called while
+    the server starts; what it raises ends that. `inherited` are file descriptors that the server has.
+    The server ends with this process, also when that is killed.
     """
 
     def __init__(
-        self, directory: Path, tcp_port: int | None = None, settings: dict[str, str] | None = None
+        self,
+        directory: Path,
+        tcp_port: int | None = None,
+        settings: dict[str, str] | None = None,
+        check: Callable[[], None] = lambda: None,
+        inherited: tuple[int, ...] = (),
     ) -> None:
         self.directory = directory
         self.data = directory / "data"
         self.tcp_port = tcp_port
         self.port = tcp_port or 5432
         self.settings = settings or {}
+        self.check = check
+        self.inherited = inherited
         self.user = ordinary_user()
         self.password = ""
         self.host = ""
@@ -63,19 +75,22 @@ class Cluster:
         if not (self.data / "PG_VERSION").exists():
             self._initdb()
         self.password = self._password_file.read_text().strip()
-        self.host = tempfile.mkdtemp(prefix="postgres-")
-        self._own(Path(self.host))
+        owner = self.user.pw_uid if self.user else os.geteuid()
+        self.host = str(temporary_folder("postgres-", self.directory / "sockets", owner))
         command = ["postgres", "-D", str(self.data), "-k", self.host, "-p", str(self.port)]
         command += ["-c", f"listen_addresses={'127.0.0.1' if self.tcp_port else ''}"]
         for name, value in self.settings.items():
             command += ["-c", f"{name}={value}"]
-        log = open(self.directory / "postgres.log", "ab")  # noqa: SIM115 -- the server owns it
-        # A session of its own: Ctrl-C in the terminal must reach the server last, through stop().
-        self._server = subprocess.Popen(
-            command, stdout=log, stderr=log, start_new_session=True, **self._as_user()
-        )
-        log.close()
-        self._wait(deadline)
+        try:
+            with open(self.directory / "postgres.log", "ab") as log:
+                # A session of its own: Ctrl-C in the terminal must reach the server last, through stop().
+                self._server = subprocess.Popen(
+                    command, stdout=log, stderr=log, start_new_session=True, **self._as_child()
+                )
+            self._wait(deadline)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Shut the server down, disconnecting its clients (PostgreSQL's "fast" mode)."""
@@ -83,7 +98,10 @@ class Cluster:
             self._server.send_signal(signal.SIGINT)
             self._server.wait()
             self._server = None
-            Path(self.host).rmdir()
+        if self.host:
+            remove(Path(self.host))
+            (self.directory / "sockets").unlink(missing_ok=True)
+            self.host = ""
 
     def __enter__(self) -> Self:
         self.start()
@@ -96,42 +114,48 @@ class Cluster:
     def _password_file(self) -> Path:
         return self.directory / "password"
 
-    def _as_user(self) -> dict[str, Any]:
+    def _as_child(self) -> dict[str, Any]:
+        child = {"preexec_fn": ends_with_parent(signal.SIGINT), "pass_fds": self.inherited}
         if self.user is None:
-            return {}
-        return {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
+            return child
+        return child | {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
 
     def _own(self, path: Path) -> None:
         if self.user is not None:
-            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+            os.lchown(path, self.user.pw_uid, self.user.pw_gid)
 
     def _prepare_directory(self) -> None:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
             self._own(self.directory)
-            if not self._password_file.exists():
+            if not self._password_file.exists() or not self._password_file.read_text():
                 self._password_file.touch(mode=0o600)
                 self._password_file.write_text(secrets.token_urlsafe(24) + "\n")
-                self._own(self._password_file)
+            self._own(self._password_file)
         except OSError as error:
             raise ClusterError(
                 f"Cannot write the database's folder {self.directory}: {error.strerror}."
             ) from error
 
     def _initdb(self) -> None:
-        command = ["initdb", "-D", str(self.data), "--username", OWNER, "--encoding=UTF8"]
+        # In a folder of its own until it is whole, so that one that was cut short is made again.
+        new = self.directory / "new"
+        shutil.rmtree(new, ignore_errors=True)
+        command = ["initdb", "-D", str(new), "--username", OWNER, "--encoding=UTF8"]
         command += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={self._password_file}"]
         if self.settings.get("fsync") == "off":
             command.append("--no-sync")
-        result = subprocess.run(command, capture_output=True, text=True, **self._as_user())
+        result = subprocess.run(command, capture_output=True, text=True, **self._as_child())
         if result.returncode != 0:
             reason = " ".join(result.stderr.split()) or "no reason given"
             raise ClusterError(f"Cannot create the database in {self.data}: {reason}")
+        new.rename(self.data)
 
     def _wait(self, deadline: float) -> None:
         assert self._server is not None
         end = time.monotonic() + deadline
         while time.monotonic() < end:
+            self.check()
             if self._server.poll() is not None:
                 break
             # The server writes its number and, last, "ready" to this file; another number is of a server that was killed.
@@ -140,7 +164,6 @@ class Cluster:
             if lines and lines[0] == str(self._server.pid) and lines[-1] == "ready":
                 return
             time.sleep(0.02)
-        self.stop()
         lines = (self.directory / "postgres.log").read_text(errors="replace").splitlines()
         reason = next((line for line in reversed(lines) if "FATAL" in line), "see its log")
         raise ClusterError(f"PostgreSQL did not start: {reason} (log: {self.directory / 'postgres.log'}).")
