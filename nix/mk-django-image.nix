@@ -19,6 +19,10 @@
   extraPrograms ? [ ],
   # More environment variables.
   env ? { },
+  # Environment variables for `nix run` alone, where they are not set already: for plain http on this machine. @origin@,
+  # @secret_key@, @database_url@, @database_host@ (and _port, _name, _user, _password) are filled in. The default has
+  # SECRET_KEY, ALLOWED_HOSTS, CSRF_TRUSTED_ORIGINS, DATABASE_URL and POSTGRES_*; null takes one out.
+  localEnv ? { },
   # Folders of the project that the application may write to.
   writable ? [
     "staticfiles"
@@ -61,6 +65,7 @@ import ./image {
     wsgiApplication
     extraPrograms
     env
+    localEnv
     writable
     uid
     gid

@@ -15,6 +15,7 @@
   wsgiApplication,
   extraPrograms,
   env,
+  localEnv,
   # Made here, so that nobody has to make them at run time.
   writable,
   uid,
@@ -170,6 +171,7 @@ pkgs.dockerTools.buildLayeredImage arguments
       application
       environment
       entrypoint
+      localEnv
       ;
     variables = {
       DJANGO_SETTINGS_MODULE = settingsModule;

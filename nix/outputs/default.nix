@@ -4,6 +4,10 @@ let
   image = import ../mk-django-image.nix {
     inherit pkgs;
     src = ../../backend;
+    localEnv = {
+      HTTPS_ONLY = "0";
+      CORS_ALLOWED_ORIGINS = "@origin@";
+    };
     revision = self.rev or self.dirtyRev or "dirty";
   };
   postgresImage = import ./postgres-image.nix { inherit pkgs; };

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from cluster import OWNER, Cluster, ClusterError, ordinary_user
+from local_env import make_environment, values
 from reachable import within_reach
 from remains import ends_with_parent
 from stopping import Stop, Stopped
@@ -58,9 +59,12 @@ def run(options: argparse.Namespace, stop: Stop) -> int:
         project = copy_project(options.project, state / "app", ordinary_user())
         print("Starting PostgreSQL ...", file=sys.stderr, flush=True)
         stop.check()
-        with Cluster(state / "postgresql", check=stop.check, inherited=(processes,)) as cluster:
+        with Cluster(
+            state / "postgresql", tcp_port=free_port(), check=stop.check, inherited=(processes,)
+        ) as cluster:
             create_database(cluster)
-            environment = make_environment(state, cluster, options.port)
+            known = values(options.port, state, database_of(cluster))
+            environment = make_environment(json.loads(options.environment.read_text()), known, os.environ)
             stop.check()
             server = start_server(options.entrypoint, project, environment, processes)
             stop.watch(server)
@@ -71,6 +75,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nix run", description=__doc__)
     parser.add_argument("--project", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--entrypoint", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--environment", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, default=8000, help="the port on 127.0.0.1 (default: 8000)")
     return parser.parse_args()
 
@@ -146,38 +151,21 @@ def create_database(cluster: Cluster) -> None:
         raise RunError(f"Cannot create the database: {' '.join(found.stderr.split())}")
 
 
-def make_environment(state: Path, cluster: Cluster, port: int) -> dict[str, str]:
-    """What docs/boot.md asks of a deployment, here for plain http on this machine."""
-    origin = f"http://127.0.0.1:{port}"
-    defaults = {
-        "ALLOWED_HOSTS": "127.0.0.1,localhost",
-        "CSRF_TRUSTED_ORIGINS": origin,
-        "CORS_ALLOWED_ORIGINS": origin,
-        "HTTPS_ONLY": "0",
-        "GUNICORN_BIND": f"127.0.0.1:{port}",
-        "WEB_CONCURRENCY": "2",
-        "LOG_FORMAT": "console",
-        "DJANGO_SUPERUSER_USERNAME": "admin",
-        "DJANGO_SUPERUSER_EMAIL": "admin@localhost",
-        "DJANGO_SUPERUSER_PASSWORD": kept_secret(state / "admin-password", 12),
-        "SECRET_KEY": kept_secret(state / "secret-key", 50),
+def database_of(cluster: Cluster) -> dict[str, str]:
+    """What leads to the project's database. By TCP, since a URL cannot name a Unix socket in one way that all read."""
+    return {
+        "host": "127.0.0.1",
+        "port": str(cluster.port),
+        "name": DATABASE,
+        "user": OWNER,
+        "password": cluster.password,
     }
-    database = {
-        "POSTGRES_HOST": cluster.host,
-        "POSTGRES_PORT": str(cluster.port),
-        "POSTGRES_USER": OWNER,
-        "POSTGRES_DB": DATABASE,
-        "POSTGRES_PASSWORD": cluster.password,
-    }
-    return defaults | dict(os.environ) | database
 
 
-def kept_secret(file: Path, length: int) -> str:
-    """A random secret of `length` bytes, made the first time."""
-    if not file.exists() or not file.read_text():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(length) + "\n")
-    return file.read_text().strip()
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def start_server(

@@ -7,10 +7,28 @@
   entrypoint,
   # The image's environment variables, as a set. Those that are set already win.
   variables,
+  # ../mk-django-image.nix's.
+  localEnv,
 }:
 let
   inherit (pkgs) lib;
   inherit (import ../versions.nix pkgs) postgresql;
+
+  # The names that most projects know. local_env.py says what stands for @...@.
+  conventions = {
+    SECRET_KEY = "@secret_key@";
+    ALLOWED_HOSTS = "127.0.0.1,localhost";
+    CSRF_TRUSTED_ORIGINS = "@origin@";
+    DATABASE_URL = "@database_url@";
+    POSTGRES_HOST = "@database_host@";
+    POSTGRES_PORT = "@database_port@";
+    POSTGRES_DB = "@database_name@";
+    POSTGRES_USER = "@database_user@";
+    POSTGRES_PASSWORD = "@database_password@";
+  };
+  local = pkgs.writeText "environment.json" (
+    builtins.toJSON (lib.filterAttrs (_: value: value != null) (conventions // localEnv))
+  );
 in
 pkgs.writeShellScriptBin "run" ''
   ${lib.concatStringsSep "\n" (
@@ -25,5 +43,6 @@ pkgs.writeShellScriptBin "run" ''
       pkgs.busybox
     ]
   }
-  exec python3 ${./.} --project ${application} --entrypoint ${entrypoint}/bin/entrypoint "$@"
+  exec python3 ${./.} --project ${application} --entrypoint ${entrypoint}/bin/entrypoint \
+    --environment ${local} "$@"
 ''

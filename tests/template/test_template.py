@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -11,7 +12,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg2
 import pytest
+
+from local_env import make_environment
 
 PATIENCE = 120.0  # seconds after which the test gives up
 
@@ -70,6 +74,42 @@ def test_the_admin_and_its_style_sheet(server):
     style = page.split(b'href="/static/admin/css/base.')[1].split(b'"')[0].decode()
     assert server.get(f"/static/admin/css/base.{style}")[0] == 200
     assert server.get("/static/admin/css/base.css")[0] == 200
+
+
+def test_the_variables_lead_to_its_database(server):
+    """A project that reads DATABASE_URL finds there what one finds that reads POSTGRES_*."""
+    (child,) = (
+        pid
+        for pid in Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+        if b"DATABASE_URL=" in Path(f"/proc/{pid}/environ").read_bytes()
+    )
+    environ = dict(
+        entry.split("=", 1)
+        for entry in Path(f"/proc/{child}/environ").read_text().split("\0")
+        if "=" in entry
+    )
+    for address in (
+        {"dsn": environ["DATABASE_URL"]},
+        {
+            "host": environ["POSTGRES_HOST"],
+            "port": environ["POSTGRES_PORT"],
+            "dbname": environ["POSTGRES_DB"],
+            "user": environ["POSTGRES_USER"],
+            "password": environ["POSTGRES_PASSWORD"],
+        },
+    ):
+        with contextlib.closing(psycopg2.connect(**address)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM django_migrations WHERE app = 'notes'")
+            assert cursor.fetchone() == (1,)
+
+
+def test_what_is_set_wins_unless_it_leads_elsewhere():
+    known = {"origin": "http://127.0.0.1:1", "database_host": "here", "address": "a", "admin_password": "p"}
+    template = {"DB": "@database_host@:@unknown@", "ORIGIN": "@origin@", "MAIL": "a@b"}
+    made = make_environment(template, known, {"DB": "production", "ORIGIN": "mine", "PATH": "/bin"})
+    assert made["DB"] == "here:@unknown@"
+    assert (made["ORIGIN"], made["MAIL"], made["PATH"]) == ("mine", "a@b", "/bin")
+    assert made["DJANGO_SUPERUSER_EMAIL"] == "admin@localhost"
 
 
 def test_its_migration_was_applied(server):
