@@ -47,6 +47,8 @@ def own_connection() -> Any:
         options.pop("isolation_level", None)
         options["connect_timeout"] = CONNECT
         options.setdefault("keepalives_idle", 30)
+        # By it replicas know each other's sessions; an application_name of the project's does as well.
+        options.setdefault("fallback_application_name", "entrypoint")
         settings_dict["OPTIONS"] = options
     return type(theirs)(settings_dict, ALIAS)
 

@@ -21,6 +21,13 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 # A lock is held by a transaction that does nothing for as long as the migrations take.
 _NO_TIMEOUTS = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+_HOLDER = """
+    SELECT application_name = current_setting('application_name'), pid, usename, application_name, state,
+           to_char(state_change AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = %s
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 _NO_TRANSACTION_TIMEOUT = "SET LOCAL transaction_timeout = 0"  # since PostgreSQL 17
 
 
@@ -116,11 +123,11 @@ def _lock(connection: Any, limit: int) -> Iterator[None]:
             if now >= deadline:
                 raise BootError(
                     ExitCode.MIGRATION_LOCK,
-                    f"Another replica has been applying migrations for more than {limit} s: see its log, or"
-                    " raise MIGRATION_LOCK_TIMEOUT.",
+                    f"{_holder(cursor)}, and we have waited for more than {limit} s: see what it does, or raise"
+                    " MIGRATION_LOCK_TIMEOUT.",
                 )
             if told_at is None or now - told_at >= REMIND:
-                log.info(f"Another replica is applying migrations; waiting for it (at most {limit} s).")
+                log.info(f"{_holder(cursor)}; waiting for it (at most {limit} s).")
                 told_at = now
             time.sleep(min(POLL, deadline - now))
         cursor.execute(_NO_TIMEOUTS)
@@ -128,6 +135,23 @@ def _lock(connection: Any, limit: int) -> Iterator[None]:
             cursor.execute(_NO_TRANSACTION_TIMEOUT)
         yield
         _verify(cursor)
+
+
+def _holder(cursor: Any) -> str:
+    """Who has the lock, and since when it does what it does. Of what it executes nothing: that may hold people's data.
+
+    PostgreSQL hides the state of other users' sessions from a user without pg_read_all_stats.
+    """
+    cursor.execute(_HOLDER, [LOCK])
+    row = cursor.fetchone()
+    if row is None:  # given back just now
+        return "Another session has had the migration lock"
+    is_replica, pid, user, application, state, since = row
+    activity = f", {state} since {since}" if state else ""
+    session = f"pid {pid}, user {user}, application_name {application!r}{activity}"
+    if is_replica:
+        return f"Another replica is applying migrations ({session})"
+    return f"A session that is no replica's holds the migration lock ({session})"
 
 
 def _verify_transactions(connection: Any) -> None:

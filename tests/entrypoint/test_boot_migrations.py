@@ -110,7 +110,8 @@ def test_a_killed_holder_frees_the_others(boot, project, sql, database):
     holder = boot("migrate")
     holder.until_logged("Applying shop.0002_slow")
     waiting = boot("migrate")
-    waiting.until_logged("Another replica is applying migrations")
+    waiting.until_logged("Another replica is applying migrations (pid ")
+    assert "user app, application_name 'entrypoint', idle in transaction since 20" in waiting.output
     # The second one meets a migration that takes no time: its file is read only once it has the lock.
     project.add_migration("0002_slow", "0001_initial", "")
     holder.process.kill()
@@ -120,12 +121,24 @@ def test_a_killed_holder_frees_the_others(boot, project, sql, database):
 
 
 @pytest.mark.proves("Replicas migrate once; a killed one frees the others")
-def test_waiting_too_long_for_another_replica(boot, cluster, database):
+def test_waiting_too_long_for_the_lock(boot, cluster, sql, database):
     with contextlib.closing(connect(cluster, database)) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SET application_name = 'backup'; SELECT 'private'")
+        pid = other.info.backend_pid
         running = boot(MIGRATION_LOCK_TIMEOUT="1")
         assert running.exit_code() == 14
         assert "for more than 1 s" in running.error
+        assert (
+            f"no replica's holds the migration lock (pid {pid}, user postgres, application_name 'backup')"
+            in (running.error)
+        )
+        sql("GRANT pg_read_all_stats TO app")
+        told = boot("migrate", MIGRATION_LOCK_TIMEOUT="1")
+        assert told.exit_code() == 14
+        sql("REVOKE pg_read_all_stats FROM app")
+        assert "application_name 'backup', idle in transaction since 20" in told.error
+        assert "private" not in told.output
         forgiven = boot(MIGRATION_LOCK_TIMEOUT="1", MIGRATIONS_STRICT="0").serving()
         assert any("for more than 1 s" in each for each in forgiven.messages(level="WARNING"))
 
@@ -203,7 +216,7 @@ def test_a_signal_while_waiting_for_the_lock_ends_at_once(boot, cluster, databas
     with contextlib.closing(connect(cluster, database)) as other, other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         running = boot()
-        running.until_logged("Another replica is applying migrations")
+        running.until_logged("holds the migration lock")
         assert running.stop() == -signal.SIGTERM
 
 
