@@ -6,7 +6,8 @@ usage: add.py FOLDER PACKAGE...             Python packages, with or without a v
        add.py FOLDER --debian PACKAGE...    Debian packages: a library that a Python package loads, a program
        add.py FOLDER --debian NAME=PACKAGE  the Python package NAME as Debian has it
 
-FOLDER is nix/debian, or another project's folder `debian`, in which packages.toml and lock.json lie.
+FOLDER is nix/debian, or another project's folder `debian`, in which packages.toml and lock.json lie. with_tools.py runs
+this.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pip._vendor.packaging.requirements import InvalidRequirement, Requirement
-from pip._vendor.packaging.utils import canonicalize_name
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 import mirror
-from relock import LockError, read_settings, relock, say
+from relock import read_settings, relock, say
+from wheels import LockError
 
 
 def main(*arguments: str) -> None:
@@ -49,7 +51,7 @@ def project_file(folder: Path) -> Path:
         raise LockError(
             f"{folder}/packages.toml names several projects: edit the one you mean, then `nixw relock`."
         )
-    return (folder / projects[0]).resolve()
+    return Path(folder, projects[0]).resolve()
 
 
 def with_debian(settings: Path, packages: list[str]) -> str:

@@ -9,12 +9,16 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 CODENAMES = "stable|testing|oldstable|unstable|sid|bullseye|bookworm|trixie|forky|duke"
 
+
+# Debian 13's C library is 2.41; the older names of the same thing are spelt out, for pip does not imply them.
+PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(41, 4, -1)]
+PLATFORMS += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
 
 APT_HELPER = "/usr/lib/apt/apt-helper"
 
@@ -86,8 +90,17 @@ def download_wheels(wheels: dict[str, tuple[str, str]], python: str, folder: Pat
     requirements.write_text(
         "".join(f"{name}=={version} --hash=sha256:{sha256}\n" for name, (version, sha256) in wheels.items())
     )
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
-    command += ["--dest", str(folder), "--requirement", str(requirements), *pip_platform(python)]
+    pip_download(["--require-hashes", "--requirement", str(requirements)], python, folder)
+
+
+def download_newest(projects: Iterable[str], python: str, folder: Path) -> None:
+    """Fetch the newest wheels of the projects into `folder`. Raises as download_wheels does."""
+    pip_download([*projects], python, folder)
+
+
+def pip_download(wanted: list[str], python: str, folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    command += [*pip_platform(python), *wanted]
     result = subprocess.run(command, capture_output=True, text=True)
     if result.returncode == 0:
         return
@@ -105,12 +118,9 @@ def download_wheels(wheels: dict[str, tuple[str, str]], python: str, folder: Pat
 
 def pip_platform(python: str) -> list[str]:
     """pip's options that ask for wheels of this set's Python, whatever Python pip itself runs on."""
-    # Debian 13's C library is 2.41; the older names of the same thing are spelt out, for pip does not imply them.
-    tags = [f"manylinux_2_{minor}_x86_64" for minor in range(41, 4, -1)]
-    tags += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
     options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
     abis = ["cp" + python.replace(".", ""), "abi3", "none"]
-    return options + [f"--abi={abi}" for abi in abis] + [f"--platform={tag}" for tag in tags]
+    return options + [f"--abi={abi}" for abi in abis] + [f"--platform={tag}" for tag in PLATFORMS]
 
 
 class Apt:

@@ -54,7 +54,7 @@ def main(folder: str = "") -> None:
             busybox = lock["debian"]["busybox-static"] if bootstrap else None
             tasks.append(pool.submit(seed_debs, debs, busybox, downloads))
         if wheels:
-            tasks.append(pool.submit(seed_wheels, dict(wheels.values()), lock["python"], downloads))
+            tasks.append(pool.submit(seed_wheels, dict(wheels.values()), lock["python"]))
         for task in tasks:
             task.result()
 
@@ -102,12 +102,23 @@ def seed_debs(debs: dict[str, Any], bootstrap: dict[str, Any] | None, folder: Pa
         nix_store("--add-fixed", "--recursive", "sha256", str(folder / BOOTSTRAP))
 
 
-def seed_wheels(wheels: dict[str, Any], python: str, folder: Path) -> None:
+def missing_wheels(wheels: dict[str, Any]) -> dict[str, Any]:
+    """Those of the wheels that are not in the store."""
+    paths = {name: fixed_output_path(package["file"], package["sha256"]) for name, package in wheels.items()}
+    missing = missing_from_store([*paths.values()]) if paths else set()
+    return {name: package for name, package in wheels.items() if paths[name] in missing}
+
+
+def seed_wheels(wheels: dict[str, Any], python: str) -> None:
     """Fetch and add wheels."""
+    if not wheels:
+        return
     say(f"Fetching {len(wheels)} Python wheels ...")
     wanted = {name: (package["version"], package["sha256"]) for name, package in wheels.items()}
-    mirror.download_wheels(wanted, python, folder)
-    nix_store("--add-fixed", "sha256", *(str(folder / package["file"]) for package in wheels.values()))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        mirror.download_wheels(wanted, python, folder)
+        nix_store("--add-fixed", "sha256", *(str(folder / package["file"]) for package in wheels.values()))
 
 
 def say(message: str) -> None:

@@ -18,7 +18,7 @@ in
       packages.hypothesis
       packages.jsonschema
       packages.mypy
-      packages.pip
+      packages.packaging
       packages.pytest
       packages.pytest-django
       packages.pytest-xdist

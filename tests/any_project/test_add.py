@@ -34,10 +34,9 @@ def project(tmp_path_factory):
     return directory
 
 
-def nixw(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [NIXW, *arguments], cwd=directory, env=ENVIRONMENT | NETWORK, capture_output=True, text=True
-    )
+def nixw(directory: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = ENVIRONMENT | NETWORK | variables
+    return subprocess.run([NIXW, *arguments], cwd=directory, env=environment, capture_output=True, text=True)
 
 
 def test_a_package_without_a_wheel_is_refused_and_nothing_changes(project):
@@ -59,6 +58,22 @@ def test_a_package_that_does_not_exist_is_refused(project):
         "The Python index has no package django-no-such-package-as-this: correct its name." in result.stderr
     )
     assert not (project / "debian").exists()
+
+
+def test_versions_that_exclude_each_other_are_refused(project):
+    result = nixw(project, "add", "asgiref<3", "djangorestframework>=3.16")
+    assert result.returncode == 101
+    [sentence] = [line for line in result.stderr.splitlines() if line.startswith("add: ")]
+    assert "uv could not resolve the wheels: Because " in sentence
+    assert "asgiref<3" in sentence
+    assert "Traceback" not in result.stderr
+
+
+def test_an_index_that_does_not_answer_is_said(project):
+    result = nixw(project, "add", "Pillow", PIP_INDEX_URL="http://127.0.0.1:9/simple")
+    assert result.returncode == 101
+    assert "add: The Python index that pip is configured with cannot be reached." in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_compiled_wheels_an_extra_and_a_debian_library_work_in_the_image(project):

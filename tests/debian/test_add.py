@@ -1,4 +1,4 @@
-"""`nixw add`: what it writes into a project's files. What it locks is tested with a mirror, in tests/any_project."""
+"""`nixw add`: what it writes into a project's files. What it locks is tested in test_wheels.py."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import tomllib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pip._vendor.packaging.requirements import Requirement
 
 import add
-from relock import Graph, LockError, environment
+from wheels import LockError
 
-MARKERS = environment("3.13")
 NAMES = st.from_regex(r"[a-z][a-z0-9-]{0,8}[a-z0-9]", fullmatch=True)
 
 
@@ -97,38 +95,3 @@ def test_debian_packages(tmp_path):
         "debian": {"roots": ["libmagic1t64", "gettext"]},
         "wheels": {"debian": {"psycopg": "python3-psycopg"}},
     }
-
-
-def metadata(*requires: str) -> dict[str, object]:
-    return {"metadata": {"requires_dist": list(requires)}}
-
-
-def graph(**packages: dict[str, object]) -> Graph:
-    return Graph({name.replace("_", "-"): item for name, item in packages.items()}, {"psycopg2"}, MARKERS)
-
-
-def test_markers_are_those_of_the_sets_python():
-    found = graph(
-        a=metadata("b; python_version < '3.9'", "c; sys_platform == 'linux'", "d; extra == 'x'"),
-        b=metadata(),
-        c=metadata(),
-        d=metadata(),
-    )
-    assert found.requires("a") == ["c"]
-    assert found.requires("a", "x") == ["d"]
-
-
-def test_extras_that_packages_ask_of_each_other_are_spelt_out():
-    found = graph(
-        jwt=metadata("crypto; extra == 'all'", "jwt[all]; extra == 'everything'"),
-        crypto=metadata(),
-        oauth=metadata("jwt[everything]"),
-    )
-    assert found.requires("oauth") == ["crypto", "jwt"]
-    assert found.reachable([Requirement("oauth")]) == ["crypto", "jwt", "oauth"]
-
-
-def test_what_debian_gives_is_not_locked_as_a_wheel():
-    found = graph(a=metadata("psycopg2", "b"), b=metadata("a"))
-    assert found.requires("a") == ["b"]
-    assert found.reachable([Requirement("a[unknown]")]) == ["a", "b"]

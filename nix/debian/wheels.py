@@ -1,0 +1,224 @@
+"""Wheels as a lock names them. uv resolves them for the set's Python, from the index that the machine's pip knows."""
+
+from __future__ import annotations
+
+import ast
+import email
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+import urllib.parse
+import zipfile
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.tags import compatible_tags, cpython_tags
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+import seed
+from mirror import PLATFORMS
+from storepath import fixed_output_path
+
+# Of the C libraries that uv knows, the newest: Debian 13's is 2.41.
+PLATFORM = "x86_64-manylinux_2_40"
+# pip's settings as uv's variables, and what stands between several values. Command lines are seen by all, and an address
+# may hold a password.
+VARIABLES = {
+    "index-url": ("UV_DEFAULT_INDEX", " "),
+    "extra-index-url": ("UV_INDEX", " "),
+    "find-links": ("UV_FIND_LINKS", ","),
+    "constraint": ("UV_CONSTRAINT", " "),
+    "trusted-host": ("UV_INSECURE_HOST", " "),
+    "cert": ("SSL_CERT_FILE", " "),
+    "proxy": ("ALL_PROXY", " "),
+}
+
+
+class LockError(Exception):
+    """What is asked for cannot be had; the message is one sentence for a person."""
+
+
+def resolve_wheels(requested: list[Requirement], given: Collection[str], python: str) -> dict[str, Any]:
+    """All wheels that are needed, without those `given`: {name: {version, file, sha256, requires, extras}}.
+
+    They are in the Nix store then. Raises LockError and MirrorError.
+    """
+    wanted = [each for each in requested if canonicalize_name(each.name) not in given]
+    wheels = {package["name"]: best_wheel(package, python) for package in compiled(wanted, given, python)}
+    seed.seed_wheels(seed.missing_wheels(wheels), python)
+    graph = Graph({name: requires_dist(wheel) for name, wheel in wheels.items()}, given, python)
+    return {
+        name: wheels[name]
+        | {
+            "requires": graph.requires(name),
+            "extras": {extra: graph.requires(name, extra) for extra in sorted(graph.extras[name])},
+        }
+        for name in graph.reachable(wanted)
+    }
+
+
+def compiled(wanted: list[Requirement], given: Collection[str], python: str) -> list[dict[str, Any]]:
+    """The packages of the pylock.toml (PEP 751) that uv compiles, each with the wheels that fit. Raises LockError."""
+    with tempfile.TemporaryDirectory() as folder:
+        excludes, lock = Path(folder, "excludes.txt"), Path(folder, "pylock.toml")
+        excludes.write_text("".join(f"{name}\n" for name in given))
+        command = ["uv", "pip", "compile", "-", "--output-file", str(lock), "--excludes", str(excludes)]
+        command += ["--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
+        command += ["--no-config", "--quiet", "--color", "never"]
+        command += ["--no-python-downloads", "--python", sys.executable]
+        settings = pip_settings()
+        if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+            command += ["--no-index"]
+        result = subprocess.run(
+            command,
+            env=os.environ | uv_variables(settings),
+            input="".join(f"{requirement}\n" for requirement in wanted),
+            capture_output=True,
+            text=True,
+        )
+        if result.returncode != 0:
+            raise LockError(refusal(result.stderr, python))
+        return list(tomllib.loads(lock.read_text()).get("packages", []))
+
+
+def markers(python: str) -> dict[str, str]:
+    """What markers (PEP 508) are evaluated with, where the set's Python differs from the machine's."""
+    return {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_version": f"{python}.0",
+    }
+
+
+def pip_settings() -> dict[str, str]:
+    """How the machine's pip is configured: by its files and, over these, by its environment."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise LockError(f"pip's configuration cannot be read: {' '.join(result.stderr.split())}")
+    settings: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for line in result.stdout.splitlines():
+            key, _, value = line.partition("=")
+            if key.startswith(f"{section}."):
+                settings[key.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
+    return settings
+
+
+def uv_variables(settings: dict[str, str]) -> dict[str, str]:
+    """The same for uv, which then takes, as pip does, the best version of all indexes."""
+    found = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "1"}
+    for setting, (variable, separator) in VARIABLES.items():
+        if values := settings.get(setting, "").split():
+            found[variable] = separator.join(values)
+    return found
+
+
+def best_wheel(package: dict[str, Any], python: str) -> dict[str, str]:
+    """Version, file name and SHA-256 of the wheel that fits best, of those that fit. Raises LockError."""
+    version = tuple(map(int, python.split(".")))
+    tags = [*cpython_tags(version, platforms=PLATFORMS), *compatible_tags(version, "cp", PLATFORMS)]
+    order = {tag: place for place, tag in enumerate(tags)}
+    found = []
+    for wheel in package.get("wheels", []):
+        file = urllib.parse.unquote((wheel.get("url") or wheel["path"]).rsplit("/", 1)[-1])
+        place = min(order.get(tag, len(order)) for tag in parse_wheel_filename(file)[3])
+        if "sha256" in wheel.get("hashes", {}):
+            found.append((place, file, wheel["hashes"]["sha256"]))
+    if not found:
+        raise LockError(
+            f"The Python index gives no wheel of {package['name']} {package['version']} with a SHA-256, and a lock needs"
+            " it: ask for another version, or put a wheel of it into debian/wheels."
+        )
+    _, file, sha256 = min(found)
+    return {"version": package["version"], "file": file, "sha256": sha256}
+
+
+def requires_dist(wheel: dict[str, str]) -> list[Requirement]:
+    """What the wheel, which is in the store, says that it needs."""
+    with zipfile.ZipFile(fixed_output_path(wheel["file"], wheel["sha256"])) as archive:
+        [metadata] = [name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
+        fields = email.message_from_bytes(archive.read(metadata))
+    return [Requirement(text) for text in fields.get_all("Requires-Dist", [])]
+
+
+class Graph:
+    """Who needs whom, of what uv resolved; `extras` has those that were asked for, by package."""
+
+    def __init__(self, needs: dict[str, list[Requirement]], given: Collection[str], python: str) -> None:
+        self._needs, self._given, self._markers = needs, given, markers(python)
+        self.extras: dict[str, set[str]] = {name: set() for name in needs}
+
+    def requires(self, name: str, extra: str = "") -> list[str]:
+        """Names that the package needs; with `extra`, those that this adds. Extras of theirs are spelt out."""
+        found: set[str] = set()
+        for requirement in self._edges(name, extra):
+            found |= self._spelt_out(requirement, {name})
+        found.discard(name)
+        return sorted(found - (set(self.requires(name)) if extra else set()))
+
+    def reachable(self, wanted: list[Requirement]) -> list[str]:
+        """Only what the roots need, sorted."""
+        todo: list[str] = []
+        for requirement in wanted:
+            name: str = canonicalize_name(requirement.name)
+            self.extras[name] |= {canonicalize_name(extra) for extra in requirement.extras}
+            todo += self._spelt_out(requirement, set())
+        found: set[str] = set()
+        while todo:
+            name = todo.pop()
+            if name not in found:
+                found.add(name)
+                todo += self.requires(name)
+        return sorted(found)
+
+    def _spelt_out(self, requirement: Requirement, seen: set[str]) -> set[str]:
+        name: str = canonicalize_name(requirement.name)
+        if name in self._given:
+            return set()
+        found = {name}
+        for extra in requirement.extras:
+            if f"{name}[{extra}]" in seen:
+                continue
+            for further in self._edges(name, extra):
+                found |= self._spelt_out(further, seen | {f"{name}[{extra}]"})
+        return found
+
+    def _edges(self, name: str, extra: str) -> list[Requirement]:
+        found = []
+        for requirement in self._needs[name]:
+            always, with_extra = (
+                requirement.marker is None or requirement.marker.evaluate(self._markers | {"extra": asked})
+                for asked in ("", extra)
+            )
+            if with_extra and (not extra or not always):
+                found.append(requirement)
+        return found
+
+
+def refusal(errors: str, python: str) -> str:
+    """uv's reason as one sentence that says what to do."""
+    text = " ".join(errors.split("\nhint:")[0].split())
+    # Reasons that come later are those of single versions in a conflict.
+    if unknown := re.search(r"cause: Because (\S+) was not found in the (?:package registry|provided)", text):
+        return f"The Python index has no package {canonicalize_name(unknown[1])}: correct its name."
+    if without := re.search(r"cause: Because (?:all versions of )?(\S+) ha(?:s|ve) no usable wheels", text):
+        wanted = without[1]
+        name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
+        return (
+            f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
+            " systems, and nothing is compiled here: make a wheel with"
+            f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
+            f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
+        )
+    if re.search(r"error sending request|Request failed|Could not connect", text):
+        return "The Python index that pip is configured with cannot be reached."
+    reasons = text.removeprefix("error: ").partition(" cause: ")
+    reason = (reasons[2] or reasons[0] or "no reason given").rstrip(".:")
+    # Addresses may hold a password.
+    return f"uv could not resolve the wheels: {re.sub(r'//[^/@ ]*@', '//', reason)}."
