@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from core.staticfiles import StaticFilesMiddleware
+from serving.staticfiles import StaticFilesMiddleware
 
 OLD = b"body { color: red }\n" * 50
 NEW = b"body { color: darkslateblue }\n" * 70

@@ -21,9 +21,9 @@ MIDDLEWARE = [
     # First: a probe comes by IP address and over plain HTTP, and must not be refused or redirected.
     "core.health.HealthMiddleware",
     # Around the static files, which get these headers too.
-    "core.headers.HeadersMiddleware",
+    "serving.headers.HeadersMiddleware",
     # Before security: static files need neither a known host nor https.
-    "core.staticfiles.StaticFilesMiddleware",
+    "serving.staticfiles.StaticFilesMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -69,8 +69,8 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 MEDIA_URL = "/media/"
 MEDIA_ROOT = BASE_DIR / "media"
 STORAGES = {
-    "default": {"BACKEND": "core.storage.MediaStorage"},
-    "staticfiles": {"BACKEND": "core.storage.StaticFilesStorage"},
+    "default": {"BACKEND": "serving.storage.MediaStorage"},
+    "staticfiles": {"BACKEND": "serving.storage.StaticFilesStorage"},
 }
 
 # Another origin may read the API, and nothing else.
