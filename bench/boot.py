@@ -9,7 +9,6 @@ from bench.lab import Lab, Site, boot, request
 from bench.report import Row, interleave
 
 REQUESTS = 200
-GUNICORN = ["gunicorn", "--config", "gunicorn_config.py", "config.wsgi:application"]
 
 
 def rows(lab: Lab, times: int) -> list[Row]:
@@ -26,7 +25,7 @@ def rows(lab: Lab, times: int) -> list[Row]:
         {
             "ours": lambda: boot(lab.entrypoint, ours),
             "theirs": lambda: boot(lab.documents, theirs),
-            "gunicorn": lambda: boot(GUNICORN, theirs),
+            "gunicorn": lambda: boot(lab.gunicorn, theirs),
         },
         times,
     )
@@ -34,9 +33,9 @@ def rows(lab: Lab, times: int) -> list[Row]:
     not_preloading.write_text(
         Path(theirs.folder, "gunicorn_config.py").read_text() + "\npreload_app = False\n"
     )
-    plain = [*GUNICORN[:2], not_preloading.name, GUNICORN[3]]
+    theirs.environment["CONFIG"] = not_preloading.name
     memory = interleave(
-        {"ours": lambda: memory_of(ours, lab.entrypoint), "theirs": lambda: memory_of(theirs, plain)},
+        {"ours": lambda: memory_of(ours, lab.entrypoint), "theirs": lambda: memory_of(theirs, lab.gunicorn)},
         max(1, times // 3),
     )
     sequence = "pg_isready; migrate; collectstatic; gunicorn"

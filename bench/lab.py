@@ -19,13 +19,18 @@ from workdir import copy_project
 READY = "/api/health/"
 DEADLINE = 300.0  # seconds for a boot; the slowest collects 10 000 files
 
+# gunicorn as the documents start it, but on the site's own address.
+GUNICORN = (
+    'exec gunicorn --config "${CONFIG:-gunicorn_config.py}" --bind "$GUNICORN_BIND" config.wsgi:application'
+)
+
 # The boot sequence of the two documents that the image is held to, each step a process of its own.
-DOCUMENTS = """
+DOCUMENTS = f"""
 set -e
 pg_isready -q -h "$POSTGRES_HOST" -p "$POSTGRES_PORT" -U "$POSTGRES_USER"
 python manage.py migrate
 python manage.py collectstatic --noinput
-exec gunicorn --config gunicorn_config.py config.wsgi:application
+{GUNICORN}
 """
 
 
@@ -123,6 +128,10 @@ class Lab:
     @property
     def documents(self) -> list[str]:
         return ["sh", "-c", DOCUMENTS]
+
+    @property
+    def gunicorn(self) -> list[str]:
+        return ["sh", "-c", GUNICORN]
 
     def site(self, name: str, **variables: str) -> Site:
         """A new site; `variables` come on top of the image's own and of what a deployment must set."""
