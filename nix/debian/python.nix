@@ -15,13 +15,15 @@ let
     PYTHONHASHSEED=0 "$python" -m compileall -q --invalidation-mode unchecked-hash ${folder}
   '';
 
+  version = lib.head (lib.split "-" lock.debian."python${pythonVersion}".version);
+
   # Debian cuts Python into four packages; Python finds its library only where its program is.
   interpreter =
-    builders.runCommand
-      "python3-${lib.head (lib.split "-" lock.debian."python${pythonVersion}".version)}"
+    builders.runCommand "python3-${version}"
       {
         passthru = {
           inherit
+            version
             pythonVersion
             sitePackages
             pkgs

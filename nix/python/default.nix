@@ -7,7 +7,8 @@ let
 
   read = import ./requirement.nix {
     inherit lib;
-    inherit (python) pythonVersion;
+    pythonFullVersion = python.version;
+    machine = lib.head (builtins.split "-" python.system);
   };
 
   # The packages that a line of pyproject.toml asks for: none where its condition does not hold, more where it has extras.

@@ -3,7 +3,8 @@
 let
   read = import ../../nix/python/requirement.nix {
     inherit lib;
-    pythonVersion = "3.13";
+    pythonFullVersion = "3.13.5";
+    machine = "x86_64";
   };
 
   names = [
