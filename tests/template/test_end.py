@@ -34,6 +34,8 @@ class Run:
                 env=environment,
                 stdout=log,
                 stderr=log,
+                # Whoever runs the tests under nohup ignores it, and `nix run` would too.
+                preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 -- no threads
             )
 
     def wait_until_it_serves(self) -> None:
