@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from entrypoint.stages.migrate import LOCK
+from entrypoint.migration_lock import LOCK
 from tests.entrypoint.booting import connect, free_port
 
 SLEEP = "migrations.RunSQL('SELECT pg_sleep(0.7)')"
