@@ -6,6 +6,8 @@
   pythonFullVersion,
   # As the kernel calls it: "x86_64", "aarch64".
   machine,
+  # Whether `NAME @ ADDRESS` is read as well.
+  allowAddress ? false,
 }:
 let
   specifier = import ./specifier.nix { inherit lib; };
@@ -19,7 +21,7 @@ let
   parts = builtins.match "[[:space:]]*([A-Za-z0-9][A-Za-z0-9._-]*)[[:space:]]*(\\[([^]]*)])?[[:space:]]*\\(?([^;@)]*)\\)?[[:space:]]*(@[^;]*)?(;(.*))?" text;
   part = builtins.elemAt (
     lib.throwIf (
-      parts == null || builtins.elemAt parts 4 != null
+      parts == null || (builtins.elemAt parts 4 != null && !allowAddress)
     ) "pyproject.toml asks for \"${text}\", which is no name with a version: write NAME>=VERSION." parts
   );
   clauses = map (
@@ -35,6 +37,10 @@ in
 {
   name = normalize (part 0);
   extras = map normalize (words (if part 2 == null then "" else part 2));
+  inherit clauses;
+  isAddress = part 4 != null;
+  # The condition that it is asked for under, or null.
+  condition = part 6;
   # Whether a version of the package will do.
   accepts = version: specifier.contains clauses version && specifier.admits clauses version;
   # Whether it is asked for at all, on Linux and this Python.
