@@ -28,6 +28,7 @@ class Configuration(NamedTuple):
     run_collectstatic: bool
     database_wait_timeout: int
     migration_lock_timeout: int
+    migration_ddl_lock_timeout: int
     workers: int
     timeout: int
     graceful_timeout: int
@@ -58,6 +59,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         run_collectstatic=reader.agreeing_flags("RUN_COLLECTSTATIC", "DJANGO_COLLECTSTATIC"),
         database_wait_timeout=reader.integer("DATABASE_WAIT_TIMEOUT"),
         migration_lock_timeout=reader.integer("MIGRATION_LOCK_TIMEOUT"),
+        migration_ddl_lock_timeout=reader.integer("MIGRATION_DDL_LOCK_TIMEOUT"),
         workers=reader.workers("WEB_CONCURRENCY"),
         timeout=reader.integer("GUNICORN_TIMEOUT"),
         graceful_timeout=reader.integer("GUNICORN_GRACEFUL_TIMEOUT"),

@@ -64,3 +64,9 @@ def name(connection: Any) -> str:
     user = f" as user {parameters['user']}" if "user" in parameters else ""
     database = f", database {parameters['dbname']}" if "dbname" in parameters else ""
     return f"PostgreSQL at {place}{database}{user}"
+
+
+def sqlstate(error: BaseException) -> str:
+    """PostgreSQL's code of the error that Django has wrapped; "" if there is none."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""

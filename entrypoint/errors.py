@@ -46,7 +46,7 @@ class BootError(Exception):
 
 
 class Interrupted(BootError):
-    """SIGTERM or SIGINT arrived while a migration was being applied, and the migration is finished."""
+    """SIGTERM or SIGINT arrived while a migration was being applied, and it is finished, or nothing of it was done."""
 
 
 def lacks_processes(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from . import log
+from . import log, sessions
 from .errors import BootError, ExitCode
 
 # Any number will do, as long as every replica uses the same one; this one spells "migrate".
@@ -19,9 +19,8 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 # A lock is held by a transaction that does nothing for as long as the migrations take.
 _NO_TIMEOUTS = "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-_HOLDER = """
-    SELECT application_name = current_setting('application_name'), pid, usename, application_name, state,
-           to_char(state_change AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+_HOLDER = f"""
+    SELECT application_name = current_setting('application_name'), {sessions.COLUMNS}
     FROM pg_locks JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = %s
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -69,17 +68,12 @@ def migration_lock(connection: Any, limit: int) -> Iterator[None]:
 
 
 def _holder(cursor: Any) -> str:
-    """Who has the lock, and since when it does what it does; nothing of what it executes, which may hold people's data.
-
-    PostgreSQL hides the state of other users' sessions from a user without pg_read_all_stats.
-    """
     cursor.execute(_HOLDER, [LOCK])
     row = cursor.fetchone()
     if row is None:  # given back just now
         return "Another session has had the migration lock"
-    is_replica, pid, user, application, state, since = row
-    activity = f", {state} since {since}" if state else ""
-    session = f"pid {pid}, user {user}, application_name {application!r}{activity}"
+    is_replica, *columns = row
+    session = sessions.described(*columns)
     if is_replica:
         return f"Another replica is applying migrations ({session})"
     return f"A session that is no replica's holds the migration lock ({session})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import log
+from . import log, unfinished
 from .configuration import Configuration
 from .errors import BootError, ExitCode, describe
 
@@ -12,12 +12,16 @@ NAMED = 10  # migrations that a record names
 
 
 def compare(configuration: Configuration, connection: Any) -> None:
-    """Warn of applied migrations of installed apps that are not on disk, read from `connection`.
+    """Warn of applied migrations of installed apps that are not on disk, and of half applied ones.
+
+    Both are read from `connection`.
 
     Raises BootError: SCHEMA_AHEAD if there are some, or if it cannot be told, and SCHEMA_AHEAD=refuse.
     """
     try:
-        ahead = _ahead(connection)
+        applied = _applied(connection)
+        unfinished.warn(connection, applied)
+        ahead = _ahead(applied)
     except Exception as error:  # no right to read the table, a migration that cannot be imported
         sentence = f"It cannot be told whether the database is ahead of this release: {describe(error)}."
         _refuse_or_warn(configuration, sentence, error)
@@ -38,8 +42,8 @@ def _refuse_or_warn(configuration: Configuration, sentence: str, cause: Exceptio
     log.warning(sentence)
 
 
-def _ahead(connection: Any) -> list[str]:
-    """As app.name, in the order in which they were applied."""
+def _ahead(applied: list[tuple[str, str]]) -> list[str]:
+    """Those among `applied`, as app.name, in the order in which they were applied."""
     from django.db.migrations.loader import MigrationLoader
 
     loader = MigrationLoader(None, load=False)
@@ -47,7 +51,7 @@ def _ahead(connection: Any) -> list[str]:
     on_disk = set(loader.disk_migrations)
     replaced = {key for migration in loader.disk_migrations.values() for key in migration.replaces}
     found, begun = [], set()
-    for app, name in _applied(connection):
+    for app, name in applied:
         if (app, name) in on_disk:
             begun.add(app)
         elif app in loader.migrated_apps and (app, name) not in replaced:

@@ -73,9 +73,17 @@ VARIABLES = (
         "MIGRATION_LOCK_TIMEOUT",
         Kind.INTEGER,
         "600",
-        "Seconds to wait while another replica applies migrations.",
+        "Seconds to wait while another replica applies migrations, and as many for locks that migrations need.",
         low=1,
         high=86400,
+    ),
+    Variable(
+        "MIGRATION_DDL_LOCK_TIMEOUT",
+        Kind.INTEGER,
+        "3",
+        "Seconds that a migration waits for a lock before it lets others pass and tries again.",
+        low=1,
+        high=3600,
     ),
     Variable(
         "WEB_CONCURRENCY",

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import capture, database, log, schema
+from .. import capture, database, log, schema, unfinished
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, Interrupted, describe
+from ..lockwaits import LockWaits
 from ..migration_lock import migration_lock
 from ..signals import Deferred
 
@@ -23,19 +24,19 @@ def migrate(
     BootError.
 
     Raises BootError: APPLICATION if the checks cannot import the project, MIGRATION_LOCK when another replica
-    takes too long, SCHEMA_AHEAD if a later one has migrated and that is refused, MIGRATIONS when they fail,
+    takes too long, or a session is in the way of a migration for too long, SCHEMA_AHEAD if a later one has migrated and that is refused, MIGRATIONS when they fail,
     Interrupted after a migration during which SIGTERM arrived.
     """
     from django.db import Error
 
     _check(connection)
     if connection is None:
-        _apply(configuration, before_changes)
+        _apply(configuration, connection, before_changes)
         return
     try:
         with migration_lock(connection, configuration.migration_lock_timeout):
             _connect()
-            _apply(configuration, before_changes)
+            _apply(configuration, connection, before_changes)
     except Error as error:
         raise _lost(error) from error
     except BootError as error:
@@ -97,7 +98,7 @@ def _connect() -> None:
         raise _no_second(error) from error
 
 
-def _apply(configuration: Configuration, before_changes: Callable[[], None] | None) -> None:
+def _apply(configuration: Configuration, connection: Any, before_changes: Callable[[], None] | None) -> None:
     from django.core.management import call_command, get_commands, load_command_class
     from django.db import connections
 
@@ -106,12 +107,26 @@ def _apply(configuration: Configuration, before_changes: Callable[[], None] | No
     # The project may have a `migrate` of its own.
     app = get_commands()["migrate"]
     command = load_command_class(app, "migrate") if isinstance(app, str) else app
+    command.migration_progress_callback = lambda *_: None  # what it would print, the log has
     progress = _Progress()
-    command.migration_progress_callback = progress
+    waits = LockWaits(
+        connection,
+        configuration.migration_ddl_lock_timeout,
+        configuration.migration_lock_timeout,
+        progress.deferred,
+    )
+
+    def apply(connection: Any, migration: Any, applied_by_django: Callable[[], Any]) -> Any:
+        progress.begin(migration)
+        with unfinished.noted(connection, migration):
+            state = waits.apply(connection, migration, applied_by_django)
+        progress.end()
+        return state
+
     lines = capture.Lines()
     failure: BootError | None = None
     try:
-        with _first(before_changes):
+        with _first(before_changes), _each_migration(apply):
             call_command(command, interactive=False, verbosity=1, stdout=lines, stderr=lines, no_color=True)
     except BootError:
         raise
@@ -122,13 +137,37 @@ def _apply(configuration: Configuration, before_changes: Callable[[], None] | No
             reason += "; grant the database's user the right to create and alter tables"
         failure = BootError(ExitCode.MIGRATIONS, f"{subject}: {reason}.", cause=error)
     finally:
+        waits.stop()
         progress.release()
         lines.finish()
         connections.close_all()
-    if progress.deferred.received:
-        raise progress.interruption()
     if failure:
-        raise failure
+        raise progress.interruption(failure) if progress.deferred.received else failure
+
+
+@contextlib.contextmanager
+def _each_migration(apply: Callable[[Any, Any, Callable[[], Any]], Any]) -> Iterator[None]:
+    """Have Django call `apply` for each migration that it applies, whatever the command that has it do so.
+
+    `apply` gets the connection, the migration, and what Django would do, which may be called more than once.
+    """
+    from django.db.migrations.executor import MigrationExecutor
+
+    original = MigrationExecutor.apply_migration
+
+    def apply_migration(
+        self: Any, state: Any, migration: Any, fake: bool = False, fake_initial: bool = False
+    ) -> Any:
+        # A migration changes the state that it is given.
+        return apply(
+            self.connection, migration, lambda: original(self, state.clone(), migration, fake, fake_initial)
+        )
+
+    MigrationExecutor.apply_migration = apply_migration
+    try:
+        yield
+    finally:
+        MigrationExecutor.apply_migration = original
 
 
 @contextlib.contextmanager
@@ -150,34 +189,35 @@ def _first(before_changes: Callable[[], None] | None) -> Iterator[None]:
 
 
 class _Progress:
-    """Told by Django where it stands. While a migration is being applied, SIGTERM and SIGINT are deferred."""
+    """What the log says of each migration. While one is being applied, SIGTERM and SIGINT are deferred."""
 
     def __init__(self) -> None:
         self.current = ""
         self.deferred = Deferred()
         self._began = 0.0
 
-    def __call__(self, action: str, migration: Any = None, fake: bool = False) -> None:
-        if action == "apply_start":
-            self.current = str(migration)
-            log.info(f"Applying {self.current}.", migration=self.current)
-            self._began = time.monotonic()
-            self.deferred.hold()
-        elif action == "apply_success":
-            self.release()
-            seconds = round(time.monotonic() - self._began, 3)
-            log.info(f"Applied {self.current} in {seconds} s.", migration=self.current, seconds=seconds)
-            if self.deferred.received:
-                raise self.interruption()
-            self.current = ""
+    def begin(self, migration: Any) -> None:
+        self.current = str(migration)
+        log.info(f"Applying {self.current}.", migration=self.current)
+        self._began = time.monotonic()
+        self.deferred.hold()
+
+    def end(self) -> None:
+        self.release()
+        seconds = round(time.monotonic() - self._began, 3)
+        log.info(f"Applied {self.current} in {seconds} s.", migration=self.current, seconds=seconds)
+        if self.deferred.received:
+            raise self.interruption()
+        self.current = ""
 
     def release(self) -> None:
         self.deferred.release()
 
-    def interruption(self) -> Interrupted:
+    def interruption(self, failure: BootError | None = None) -> Interrupted:
         number = self.deferred.received
         assert number is not None
-        return Interrupted(
-            ExitCode[number.name],
-            f"Stopped by {number.name}, once {self.current} was done; the next start continues from there.",
+        outcome = (
+            str(failure) if failure else f"{self.current} was done; the next start continues from there."
         )
+        when = "while migrating. " if failure else "once "
+        return Interrupted(ExitCode[number.name], f"Stopped by {number.name}, {when}{outcome}")

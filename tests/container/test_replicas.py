@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tarfile
@@ -245,3 +246,47 @@ def test_a_pool_of_two_connections(lab, database, counting, bouncer):
     replicas = start(lab, counting, count=3, **bouncer(pool=2), **QUICK)
     all_serve(replicas)
     applied_once(database, replicas)
+
+
+WAITING = """
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database()
+    AND application_name LIKE 'entrypoint migrates %' AND wait_event_type = 'Lock'
+"""
+
+
+@pytest.mark.proves("A migration that waits for a lock does not stop the site")
+@pytest.mark.proves("A replica that is stopped or killed leaves no statement that waits")
+def test_waiting_for_a_lock_behind_pgbouncer(lab, database, bouncer, tmp_path):
+    """The limit, the names of sessions and the end of a killed replica's statement reach through the pooler."""
+    through = {**bouncer(pool=4), "MIGRATION_DDL_LOCK_TIMEOUT": "1"}
+    assert lab.backend("migrate", **through).start().exit_code() == 0
+    alter = migration(tmp_path, "migrations.RunSQL('ALTER TABLE meals_meal ADD COLUMN price int')")
+    with (
+        contextlib.closing(database.server.connect(database.name)) as forgotten,
+        forgotten.cursor() as cursor,
+    ):
+        cursor.execute("BEGIN; SELECT 1 FROM meals_meal")
+        patient = lab.backend("migrate", options=alter, **{**through, "MIGRATION_DDL_LOCK_TIMEOUT": "3600"})
+        patient.start()
+        until(lambda: database.sql(WAITING), "its wait")
+        patient.signal("SIGKILL")
+        assert patient.exit_code() == 137
+        until(lambda: not database.sql(WAITING), "the end of its statement")
+        backend = lab.backend("migrate", options=alter, **through).start()
+        backend.until_logged(f"In the way: pid {forgotten.info.backend_pid}, user postgres")
+        backend.until_logged("is tried again in 2 s")
+        cursor.execute("ROLLBACK")
+    assert backend.exit_code() == 0, backend.output
+    assert database.migrations()[-1] == "0004_test"
+    # Sessions of the pool are as they were.
+    pooled = lab.backend("manage", "shell", "-c", TELL, **through).start()
+    assert pooled.exit_code() == 0
+    assert "lock_timeout is 0" in pooled.output
+
+
+TELL = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SHOW lock_timeout")
+    print("lock_timeout is", *cursor.fetchone())
+"""
