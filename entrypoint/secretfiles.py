@@ -11,32 +11,59 @@ from .variables import SECRETS
 
 LARGEST = 65536  # bytes; no password is longer, and /dev/zero would be
 
+_files: dict[str, str] = {}  # the path by the name of the secret
+
 
 def resolve(environ: MutableMapping[str, str], problems: dict[str, str]) -> frozenset[str]:
     """Read the files that NAME_FILE names into NAME and drop NAME_FILE, so that any project profits.
 
     What is wrong goes to `problems`, by variable. Returns the names that came from files.
     """
-    from_files = set()
+    _files.clear()
     for name in SECRETS:
         path = environ.get(f"{name}_FILE")
         if path:
-            problem, value = _read(name, path, environ)
-            if problem:
-                problems[name] = problem
-            else:
+            if environ.get(name):
+                problems[name] = f"{name} and {name}_FILE are both set: set one of them."
+            elif (value := _read(name, path, problems)) is not None:
                 environ[name] = value
-                from_files.add(name)
+                _files[name] = path
             del environ[f"{name}_FILE"]
         redaction.add_secrets(environ.get(name))
-    return frozenset(from_files)
+    return frozenset(_files)
 
 
-def _read(name: str, path: str, environ: MutableMapping[str, str]) -> tuple[str, str]:
+def read_anew(environ: MutableMapping[str, str], problems: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """Read the same files again; return the old and the new value of what has changed, which NAME has now.
+
+    What is wrong goes to `problems`, by variable, and NAME stays.
+    """
+    changed = {}
+    for name, path in _files.items():
+        value, old = _read(name, path, problems), environ.get(name, "")
+        if value is not None and value != old:
+            redaction.add_secrets(value)
+            environ[name] = value
+            changed[name] = old, value
+    return changed
+
+
+def files() -> bool:
+    """Whether any secret came from a file."""
+    return bool(_files)
+
+
+def _read(name: str, path: str, problems: dict[str, str]) -> str | None:
+    """The value, or None and a problem."""
+    problem, value = _value(f"{name}_FILE", path)
+    if problem:
+        problems[name] = problem
+        return None
+    return value
+
+
+def _value(variable: str, path: str) -> tuple[str, str]:
     """What is wrong (or ""), and the value."""
-    variable = f"{name}_FILE"
-    if environ.get(name):
-        return f"{name} and {variable} are both set: set one of them.", ""
     try:
         # Not a FIFO: opening one waits for a writer, perhaps for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):

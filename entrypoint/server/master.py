@@ -21,7 +21,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
 from gunicorn.workers import workertmp
 
-from .. import log
+from .. import log, rotation
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 
 DRAIN = 1.0  # seconds for connections that the kernel has accepted and no worker yet
@@ -52,7 +52,11 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         super().stop(graceful)
 
     def reload(self) -> None:
-        """Take the new configuration, or keep the one there is if it cannot be used; called by gunicorn at SIGHUP."""
+        """Take new secrets and the new configuration, or keep what there is if they cannot be used.
+
+        Called by gunicorn at SIGHUP.
+        """
+        rotation.renew()
         before = self.cfg
         try:
             super().reload()
