@@ -2,10 +2,14 @@
 {
   # A package set: nixpkgs, or one with its interface.
   pkgs,
-  # The project: a folder with manage.py and pyproject.toml. The latter's dependencies are what the image has.
+  # The project: a folder with manage.py, pyproject.toml and perhaps a lock, uv.lock or pylock.toml. What the image has is
+  # exactly what the lock says; without one, what the package set has for the dependencies in pyproject.toml.
   src,
   # Its pyproject.toml, where that lies elsewhere.
   pyproject ? src + "/pyproject.toml",
+  # The Python, such as `pkgs.python314`. The default is the one that .python-version names, if `requires-python` allows it
+  # and the package set has it, else 3.13, else what `requires-python` allows.
+  python ? null,
   # The image's name. The default is the project's, from pyproject.toml.
   name ? null,
   # The image's tag. The default is `latest` for `docker load`, and the project's version in a registry.
@@ -13,7 +17,16 @@
   # The settings module, and the WSGI application that gunicorn serves.
   settingsModule ? "config.settings.production",
   wsgiApplication ? "${builtins.head (builtins.split "\\." settingsModule)}.wsgi:application",
-  # More Python packages: a function from the package set's to a list.
+  # Of the lock: the dependency groups, by default the project's default groups without `dev`, and the extras.
+  groups ? null,
+  extras ? [ ],
+  # Names of packages that are the package set's, whatever version the lock says: those that are better compiled against
+  # the set's own libraries, such as psycopg2.
+  fromPackageSet ? [ ],
+  # Libraries that compiled wheels load beyond what all wheels may take for granted: a function from the package set to a
+  # list. On the Debian set, `nixw add --debian PACKAGE` does it.
+  libraries ? (_: [ ]),
+  # More Python packages, unless the lock has them: a function from the package set's to a list.
   extraPackages ? (_: [ ]),
   # More packages whose programs the application runs.
   extraPrograms ? [ ],
@@ -40,6 +53,7 @@ let
   project = import ./image/project.nix {
     inherit
       pkgs
+      python
       src
       pyproject
       settingsModule
@@ -47,12 +61,23 @@ let
       ;
     pythonPath = env.PYTHONPATH or "";
   };
-  environment = (import ./python { inherit pkgs; }).environment {
-    inherit (project.metadata) dependencies;
+  environment = import ./python {
+    inherit
+      pkgs
+      project
+      groups
+      extras
+      fromPackageSet
+      libraries
+      ;
+    inherit (project) python;
     # The boot sequence drives gunicorn, whoever else asks for it.
     extraPackages = packages: [ packages.gunicorn ] ++ extraPackages packages;
   };
-  entrypoint = import ./image/entrypoint.nix { inherit pkgs; };
+  entrypoint = import ./image/entrypoint.nix {
+    inherit pkgs;
+    inherit (project) python;
+  };
 in
 import ./image {
   inherit

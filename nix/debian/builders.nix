@@ -99,6 +99,15 @@ in
   public = {
     inherit runCommand writeTextFile;
 
+    # Where it comes from is ./nixw's concern, whatever the address.
+    fetchurl =
+      {
+        name ? baseNameOf url,
+        url ? "",
+        sha256,
+      }:
+      seeded { inherit name sha256; };
+
     writeText = name: text: writeTextFile { inherit name text; };
 
     writeShellScriptBin =

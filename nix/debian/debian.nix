@@ -102,6 +102,29 @@ let
     . ${./elf.sh}
   '';
 
+  # What wheels with compiled code may take for granted (PEP 599), as far as programs without a screen load it.
+  manylinux = map (name: packages.${name}) [
+    "libc6"
+    "libgcc-s1"
+    "libstdc++6"
+    "zlib1g"
+  ];
+
+  # Defines autoPatchelf, for a build whose `buildInputs` are what the libraries and programs in a folder may need. What
+  # these have not got, an environment may: there it is looked for.
+  autoPatchelfHook = builders.runCommand "auto-patchelf-hook" { inherit setupHook; } ''
+    mkdir -p $out/nix-support
+    printf %s "$setupHook" > $out/nix-support/setup-hook
+  '';
+  setupHook = ''
+    ${elf}
+    autoPatchelf() {
+      folders=
+      for input in $buildInputs; do folders=$folders''${folders:+:}$input/${libraries}; done
+      fix_elf_files "$1" "$folders" "" "$1/nix-support/missing-libraries"
+    }
+  '';
+
   packages = lib.genAttrs (builtins.attrNames lock.debian) (
     name:
     if name == "base-files" then
@@ -125,7 +148,8 @@ in
 packages
 // {
   inherit
-    elf
+    autoPatchelfHook
+    manylinux
     closure
     libraries
     libraryFolder

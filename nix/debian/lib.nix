@@ -24,6 +24,7 @@ builtins
   concatMapStringsSep =
     separator: f: list:
     builtins.concatStringsSep separator (map f list);
+  optionalAttrs = condition: set: if condition then set else { };
   unique = builtins.foldl' (
     seen: item: if builtins.elem item seen then seen else seen ++ [ item ]
   ) [ ];

@@ -109,6 +109,13 @@ def pip_download(wanted: list[str], python: str, folder: Path) -> None:
     )
     if "Retrying" in result.stderr or "Connection" in result.stderr:
         raise MirrorError("The Python index that pip is configured with cannot be reached.")
+    if "DO NOT MATCH THE HASHES" in result.stderr:
+        # An address may hold a password.
+        other = re.findall(r"^ +([^ ;]+==[^ ;]+).* from ", result.stderr, re.MULTILINE)
+        raise MirrorError(
+            f"The Python index has another file of {', '.join(other) or 'a package'} than the lock names, with another"
+            " SHA-256: lock again, or configure pip with the index that the lock was made from."
+        )
     if "No matching distribution" in result.stderr:
         raise Gone(
             f"The Python index no longer has a wheel that the lock names ({reason.removeprefix('ERROR: ')})"

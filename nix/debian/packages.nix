@@ -29,7 +29,12 @@ builders.public
 // {
   inherit lib system;
   inherit busybox;
-  inherit (debian) haproxy skopeo tini;
+  inherit (debian)
+    autoPatchelfHook
+    haproxy
+    skopeo
+    tini
+    ;
   bashInteractive = debian.bash;
   cacert = import ./cacert.nix { inherit builders debian; };
   dockerTools = import ./docker-tools {
@@ -41,6 +46,8 @@ builders.public
       python
       ;
   };
+  glibc = debian.libc6;
+  pythonManylinuxPackages.manylinux2014 = debian.manylinux;
   postgresql_17 = import ./postgresql.nix { inherit builders debian python; };
   python313 = python;
   inherit (python.pkgs) ruff;

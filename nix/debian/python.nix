@@ -27,7 +27,7 @@ let
             pythonVersion
             sitePackages
             pkgs
-            withPackages
+            buildEnv
             ;
           interpreter = "${interpreter}/bin/python${pythonVersion}";
         };
@@ -78,6 +78,46 @@ let
         ${compile "$out/lib/python${pythonVersion}"}
       '';
 
+  # A wheel as a store path: unpacked, byte-compiled, its entry points left to the environment; each is loaded once.
+  buildPythonPackage =
+    {
+      pname,
+      version,
+      src,
+      # Only "wheel".
+      format,
+      nativeBuildInputs ? [ ],
+      buildInputs ? [ ],
+      dependencies ? [ ],
+      optional-dependencies ? { },
+      passthru ? { },
+      ...
+    }:
+    builders.runCommand "python3-${pname}-${version}"
+      {
+        inherit buildInputs;
+        passthru = {
+          inherit
+            pname
+            version
+            src
+            optional-dependencies
+            ;
+          pythonModule = interpreter;
+          inherit dependencies;
+          requiredPythonModules = closure (package: package.dependencies) dependencies;
+        }
+        // passthru;
+      }
+      ''
+        python=${interpreter.interpreter}
+        $python ${./install_wheel.py} ${src} $out ${sitePackages}
+        for input in ${toString nativeBuildInputs}; do . $input/nix-support/setup-hook; done
+        [ -z "$(command -v autoPatchelf)" ] || autoPatchelf $out
+        [ -e $out/nix-support/missing-libraries ] || $python ${./load.py} "$name" $out/${sitePackages}
+        ${compile "$out/${sitePackages}"}
+      '';
+
   wheel =
     name:
     {
@@ -87,50 +127,37 @@ let
       requires,
       extras,
     }:
-    builders.runCommand "python3-${name}-${version}"
-      {
-        passthru = {
-          pname = name;
-          inherit version;
-          propagatedBuildInputs = map (required: pkgs.${required}) requires;
-          optional-dependencies = lib.mapAttrs (_: map (required: pkgs.${required})) extras;
-        };
-      }
-      ''
-        python=${interpreter.interpreter}
-        $python ${./install_wheel.py} ${
-          builders.seeded {
-            name = file;
-            inherit sha256;
-          }
-        } $out ${sitePackages}
-        ${debian.elf}
-        # What these have not got, an environment may: there it is looked for.
-        missing=$out/nix-support/missing-libraries
-        fix_elf_files $out ${
-          lib.concatMapStringsSep ":" debian.libraryFolder [
-            "libc6"
-            "libgcc-s1"
-            "libstdc++6"
-            "zlib1g"
-          ]
-        } "" $missing
-        [ -e $missing ] || $python ${./load.py} "$name" $out/${sitePackages}
-        ${compile "$out/${sitePackages}"}
-      '';
+    buildPythonPackage {
+      pname = name;
+      inherit version;
+      format = "wheel";
+      src = builders.seeded {
+        name = file;
+        inherit sha256;
+      };
+      nativeBuildInputs = [ debian.autoPatchelfHook ];
+      buildInputs = debian.manylinux;
+      dependencies = map (required: pkgs.${required}) requires;
+      optional-dependencies = lib.mapAttrs (_: map (required: pkgs.${required})) extras;
+    };
 
   # A Python package that is Debian's, because it is compiled against Debian's libraries.
   fromDebian =
     name: package:
+    let
+      # Debian's name of a Python package that it has for itself alone.
+      dependencies = map (depended: fromDebian depended depended) (
+        lib.filter (lib.hasPrefix "python3-") lock.debian.${package}.depends
+      );
+    in
     builders.runCommand "python3-${name}-${lib.head (lib.split "-" lock.debian.${package}.version)}"
       {
         passthru = {
           pname = name;
           version = lib.head (lib.split "-" lock.debian.${package}.version);
-          # Debian's name of a Python package that it has for itself alone.
-          propagatedBuildInputs = map (depended: fromDebian depended depended) (
-            lib.filter (lib.hasPrefix "python3-") lock.debian.${package}.depends
-          );
+          pythonModule = interpreter;
+          inherit dependencies;
+          requiredPythonModules = closure (package: package.dependencies) dependencies;
           optional-dependencies = { };
         };
       }
@@ -147,34 +174,64 @@ let
     lib.mapAttrs fromDebian lock.debian-python
     // lib.mapAttrs wheel lock.wheels
     // {
+      inherit buildPythonPackage fetchPypi;
       python = interpreter;
     };
 
-  # An environment with the packages that `select` picks from the set, and all they need: a virtual environment.
-  withPackages =
-    select:
+  # The file that the index has by this name, whatever its address.
+  fetchPypi =
+    {
+      pname,
+      version,
+      format,
+      dist ? python,
+      python,
+      abi,
+      platform,
+      sha256,
+    }:
+    builders.seeded {
+      name = "${pname}-${version}-${python}-${abi}-${platform}.whl";
+      inherit sha256;
+    };
+
+  # The packages, and those that `edges` gives of each, once each.
+  closure =
+    edges: packages:
     let
-      closure = builtins.genericClosure {
-        startSet = map keyed (select pkgs);
-        operator = item: map keyed item.package.propagatedBuildInputs;
-      };
       keyed = package: {
         key = package.pname;
         inherit package;
       };
     in
+    map (item: item.package) (
+      builtins.genericClosure {
+        startSet = map keyed packages;
+        operator = item: map keyed (edges item.package);
+      }
+    );
+
+  # An environment with these packages, and all they need: a virtual environment. Of two files of one name it has the
+  # first, as `ignoreCollisions` asks for.
+  buildEnv.override =
+    {
+      extraLibs,
+      ignoreCollisions ? false,
+    }:
+    let
+      packages = closure (package: package.requiredPythonModules) extraLibs;
+    in
     builders.runCommand "python3-environment"
       {
         passthru = {
-          inherit pythonVersion sitePackages;
+          inherit pythonVersion sitePackages packages;
           python = interpreter;
-          packages = map (item: item.package) closure;
         };
         meta.mainProgram = "python3";
       }
       ''
         ${interpreter.interpreter} ${./environment.py} ${./load.py} ${interpreter} $out ${sitePackages} ${debian.libraries} \
-          ${lib.concatMapStringsSep " " (item: "${item.package}") closure} \
+          ${lib.concatMapStringsSep " " (package: "${package}") packages} \
           -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") lock.added} \
           -- ${
             lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure lock.added)

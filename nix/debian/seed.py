@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Put the files that lock.json names into the Nix store, those that are not there yet.
+"""Put files into the Nix store, those that are not there yet: what lock.json names, or the wheels of a project's own lock.
 
 usage: seed.py [FOLDER]
+       seed.py --wheels FILE
 
-FOLDER is where the lock comes from; its packages.toml, too, is compared with the lock.
+FOLDER is where lock.json comes from; its packages.toml, too, is compared with the lock. FILE is a JSON list of wheels, each
+with its name, version, file and sha256. Wheels are fetched from the index that the machine's pip is configured with.
 
 Exit codes: 0 all there; 3 a mirror no longer has a locked file; 4 there are wheels to fetch, and no pip; 1 anything else,
 said in one sentence.
@@ -12,6 +14,7 @@ said in one sentence.
 from __future__ import annotations
 
 import concurrent.futures
+import hashlib
 import importlib.util
 import json
 import subprocess
@@ -25,14 +28,39 @@ import mirror
 from storepath import fixed_output_path
 from unpack import BOOTSTRAP, extract_busybox
 
+HERE = Path(__file__).resolve().parent
 GONE, NO_PIP = 3, 4
 BATCH = 14  # Debian packages a download, so that progress can be shown
 
 
-def main(folder: str = "") -> None:
-    here = Path(__file__).resolve().parent
-    lock = json.loads((here / "lock.json").read_text())
-    check_roots(lock, here / "packages.toml")
+def main(*arguments: str) -> None:
+    match arguments:
+        case ["--wheels", file]:
+            seed_project(json.loads(Path(file).read_text()))
+        case _:
+            seed_set(*arguments)
+
+
+def seed_project(listed: list[dict[str, str]]) -> None:
+    """Fetch and add the wheels of a project's lock. Several locks may name several versions of a package."""
+    rounds: list[dict[str, dict[str, str]]] = []
+    for wheel in listed:
+        for one in rounds:
+            if one.setdefault(wheel["name"], wheel)["sha256"] == wheel["sha256"]:
+                break
+        else:
+            rounds.append({wheel["name"]: wheel})
+    python = json.loads((HERE / "lock.json").read_text())["python"]
+    for wheels in rounds:
+        if missing := missing_wheels(wheels):
+            require_pip()
+            seed_wheels(missing, python)
+
+
+def seed_set(folder: str = "") -> None:
+    """Fetch and add what the set's lock names."""
+    lock = json.loads((HERE / "lock.json").read_text())
+    check_roots(lock, HERE / "packages.toml")
     if folder:
         check_roots(lock, Path(folder, "packages.toml"))
     debs = {store_name(package["path"]): package for package in lock["debian"].values()}
@@ -44,9 +72,8 @@ def main(folder: str = "") -> None:
     debs = {name: package for name, package in debs.items() if paths[name] in missing}
     wheels = {name: entry for name, entry in wheels.items() if paths[name] in missing}
     bootstrap = paths[BOOTSTRAP] in missing
-    if wheels and not importlib.util.find_spec("pip"):
-        say("Wheels are fetched by pip, which this Python has not got: it is Debian's package python3-pip.")
-        raise SystemExit(NO_PIP)
+    if wheels:
+        require_pip()
     # Both at once: they come from different servers.
     with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor() as pool:
         downloads, tasks = Path(name), []
@@ -57,6 +84,12 @@ def main(folder: str = "") -> None:
             tasks.append(pool.submit(seed_wheels, dict(wheels.values()), lock["python"]))
         for task in tasks:
             task.result()
+
+
+def require_pip() -> None:
+    if not importlib.util.find_spec("pip"):
+        say("Wheels are fetched by pip, which this Python has not got: it is Debian's package python3-pip.")
+        raise SystemExit(NO_PIP)
 
 
 def check_roots(lock: dict[str, Any], file: Path) -> None:
@@ -118,7 +151,15 @@ def seed_wheels(wheels: dict[str, Any], python: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         mirror.download_wheels(wanted, python, folder)
-        nix_store("--add-fixed", "sha256", *(str(folder / package["file"]) for package in wheels.values()))
+        # An index may spell a file's name otherwise than the lock.
+        found = {sha256_of(file): file for file in folder.glob("*.whl")}
+        files = [found[wheel["sha256"]].rename(folder / wheel["file"]) for wheel in wheels.values()]
+        nix_store("--add-fixed", "sha256", *map(str, files))
+
+
+def sha256_of(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def say(message: str) -> None:

@@ -1,18 +1,24 @@
 # What a developer has and the tests run with.
 {
   pkgs,
-  # The project, as in ../mk-django-image.nix.
+  # As in ../mk-django-image.nix.
   src,
+  fromPackageSet ? [ ],
 }:
 let
   inherit (pkgs) lib;
   inherit (import ../versions.nix pkgs) postgresql;
+  project = import ../image/project.nix { inherit pkgs src; };
   nixfmt = lib.optional (pkgs ? nixfmt) pkgs.nixfmt;
 in
 {
   # The project's environment and the tests' packages.
-  environment = (import ../python { inherit pkgs; }).environment {
-    inherit ((import ../image/project.nix { inherit pkgs src; }).metadata) dependencies;
+  environment = import ../python {
+    inherit pkgs project fromPackageSet;
+    inherit (project) python;
+    groups = null;
+    extras = [ ];
+    libraries = _: [ ];
     extraPackages = packages: [
       packages.cyclonedx-python-lib
       packages.hypothesis

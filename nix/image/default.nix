@@ -24,7 +24,6 @@
 }:
 let
   inherit (pkgs) lib;
-  inherit (import ../versions.nix pkgs) python;
 
   user = "${toString uid}:${toString gid}";
 
@@ -40,7 +39,7 @@ let
   application = pkgs.runCommand "application" { } ''
     cp -r ${project.package} $out
     chmod -R u+w $out
-    ${python}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
+    ${project.python}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
   '';
 
   etc = import ./etc.nix { inherit pkgs uid gid; };
@@ -61,6 +60,7 @@ let
   sbom = import ./sbom {
     inherit pkgs name closure;
     inherit (project) metadata;
+    inherit (environment) wheels;
   };
 
   # A registry keeps each version; an engine has the newest. `+` and `!` are for versions, not for tags.
@@ -155,6 +155,10 @@ in
 pkgs.dockerTools.buildLayeredImage arguments
 // {
   inherit environment entrypoint sbom;
+  # What `nixw` puts into the store for it, by name, version and hash.
+  seeds = map (wheel: removeAttrs wheel [ "local" ]) (
+    lib.filter (wheel: !wheel.local) (map (package: package.wheel) environment.wheels)
+  );
   inherit (arguments) config;
   project = application;
   # The same image as a program that writes it to standard output, as an OCI image layout, and as a program that pushes

@@ -1,7 +1,10 @@
 # The boot sequence, byte-compiled. Which Python runs it is the image's to say: the project's environment.
-{ pkgs }:
+{
+  pkgs,
+  # The Python that it is compiled for.
+  python,
+}:
 let
-  inherit (import ../versions.nix pkgs) python;
   source = pkgs.lib.cleanSourceWith {
     src = ../../entrypoint;
     name = "source";

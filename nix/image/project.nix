@@ -1,6 +1,8 @@
 # A Django project as it lies in the image: its source without what runs, tests or documents it, byte-compiled.
 {
   pkgs,
+  # Its Python, by which it is compiled. The default is the one that it asks for.
+  python ? null,
   # The folder with manage.py and pyproject.toml.
   src,
   # Its pyproject.toml, where that lies elsewhere.
@@ -12,8 +14,8 @@
   pythonPath ? "",
 }:
 let
+  chosen = python;
   inherit (pkgs) lib;
-  inherit (import ../versions.nix pkgs) python;
 
   # In the project's top folder: what a run leaves behind, what is for people, and what the image is made by.
   unwantedOnTop = [
@@ -26,6 +28,8 @@ let
     "debian"
     "flake.lock"
     "flake.nix"
+    "pylock.toml"
+    "uv.lock"
   ];
 
   # Wherever it lies: never in an image.
@@ -123,6 +127,18 @@ let
   ) (lib.importTOML pyproject);
 in
 rec {
+  inherit src pyproject;
+
+  # The Python that it is compiled for.
+  python =
+    if chosen != null then
+      chosen
+    else
+      import ../python/interpreter.nix {
+        inherit pkgs src;
+        metadata = content.project or { };
+      };
+
   # The [project] table.
   metadata = builtins.seq checked (
     lib.throwIfNot (content ? project.name && content ? project.dependencies)

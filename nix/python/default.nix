@@ -1,53 +1,79 @@
-# Python environments. The packages' names come from a project's pyproject.toml, so that every package set is driven by
-# the one list.
-{ pkgs }:
+# The Python environment of a project: exactly what its lock says, or, without a lock, what the package set has for the lines
+# of its pyproject.toml.
+{
+  pkgs,
+  python,
+  # The project, from ../image/project.nix. The others are ../mk-django-image.nix's.
+  project,
+  groups,
+  extras,
+  fromPackageSet,
+  libraries,
+  extraPackages,
+}:
 let
   inherit (pkgs) lib;
-  inherit (import ../versions.nix pkgs) python;
+  inherit (import ./specifier.nix { inherit lib; }) normalize;
 
-  read = import ./requirement.nix {
-    inherit lib;
-    pythonFullVersion = python.version;
-    machine = lib.head (builtins.split "-" python.system);
+  lock =
+    import ./lock
+      {
+        inherit lib;
+        pythonFullVersion = python.version;
+        machine = lib.head (builtins.split "-" python.system);
+        # Such as 2.41, of 2.41-12+deb13u1.
+        glibc = lib.head (builtins.match "([0-9]+\\.[0-9]+).*" pkgs.glibc.version);
+      }
+      {
+        inherit (project) src pyproject;
+        inherit groups extras;
+      };
+
+  wheel = import ./wheel.nix {
+    inherit
+      pkgs
+      python
+      libraries
+      lock
+      ;
   };
+  wheels = map wheel (
+    lib.filter (package: !(lib.elem package.name (map normalize fromPackageSet))) lock.packages
+  );
 
-  # The packages that a line of pyproject.toml asks for: none where its condition does not hold, more where it has extras.
-  select =
-    packages: text:
-    let
-      requirement = read text;
-      asks = "pyproject.toml asks for \"${text}\", but";
-      advice = "With the Debian set, run `nixw relock` in the project's folder; with nixpkgs, see what it has.";
-      package =
-        packages.${requirement.name}
-          or (throw "${asks} the package set has no Python package ${requirement.name}. ${advice}");
-      optional = package.optional-dependencies or { };
-      # PyPI calls an extension that was compiled beforehand "binary"; nixpkgs compiles it, and calls it "c".
-      extra =
-        name:
-        optional.${name} or (
-          if name == "binary" && optional ? c then
-            optional.c
-          else
-            throw "${asks} in the package set ${requirement.name} has no extra \"${name}\". ${advice}"
-        );
-    in
-    lib.optionals requirement.applies (
-      lib.throwIfNot (requirement.accepts package.version)
-        "${asks} the package set has ${requirement.name} ${package.version}. ${advice}"
-        [ package ]
-      ++ lib.concatMap extra requirement.extras
+  # Of the package set, only what the lock has not got: who needs a package that it has, gets the lock's.
+  besides =
+    packages:
+    map (package: package // { requiredPythonModules = [ ]; }) (
+      lib.filter (package: package ? pythonModule && !(isLocked ? ${normalize package.pname})) (
+        lib.concatMap (package: [ package ] ++ package.requiredPythonModules) packages
+      )
     );
+  isLocked = lib.genAttrs (map (package: package.pname) wheels) (_: true);
+
+  fromSet =
+    name:
+    lib.throwIfNot (lib.any (package: package.name == normalize name) lock.packages)
+      "`fromPackageSet` names ${name}, which is not among what ${lock.file} has for this image: take it off the list."
+      python.pkgs.${normalize name}
+        or (throw "`fromPackageSet` names ${name}, which the package set has not got as a Python package.");
+
+  extra = extraPackages python.pkgs;
 in
-{
-  environment =
+python.buildEnv.override (
+  if lock == null then
     {
-      # The lines of pyproject.toml's [project] dependencies.
-      dependencies,
-      # More packages: a function from the package set's Python packages to a list.
-      extraPackages ? (_: [ ]),
-    }:
-    python.withPackages (
-      packages: lib.concatMap (select packages) dependencies ++ extraPackages packages
-    );
+      extraLibs =
+        lib.concatMap (import ./select.nix { inherit lib python; }) project.metadata.dependencies ++ extra;
+    }
+  else
+    {
+      extraLibs = wheels ++ besides (map fromSet fromPackageSet ++ extra);
+      # As with an installer, two wheels may have a file of one name.
+      ignoreCollisions = true;
+    }
+)
+// {
+  # The packages that are the lock's, each with `wheel` = { name, version, file, sha256, local }.
+  wheels = lib.optionals (lock != null) wheels;
 }

@@ -17,9 +17,9 @@ let
         }).python313;
     in
     lib.mapAttrs (_: package: package.drvPath) (
-      python.pkgs
+      lib.filterAttrs (_: lib.isAttrs) python.pkgs
       // {
-        environment = python.withPackages (packages: [ packages.django ]);
+        environment = python.buildEnv.override { extraLibs = [ python.pkgs.django ]; };
       }
     );
 

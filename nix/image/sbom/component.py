@@ -25,6 +25,9 @@ class Component:
     licences: list[dict[str, object]] = dataclasses.field(default_factory=list)
     locations: list[str] = dataclasses.field(default_factory=list)
     properties: dict[str, str] = dataclasses.field(default_factory=dict)
+    # The file that it was installed from, and its SHA-256.
+    file: str = ""
+    sha256: str = ""
     requires: set[str] = dataclasses.field(default_factory=set)
 
     @property

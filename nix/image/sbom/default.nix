@@ -6,6 +6,8 @@
   name,
   # The [project] table of the application's pyproject.toml.
   metadata,
+  # The packages that are wheels which the project's lock names.
+  wheels,
   # The image's store paths, from closure.nix.
   closure,
 }:
@@ -21,6 +23,10 @@ let
       version = metadata.version or null;
       description = metadata.description or null;
       license = metadata.license or null;
+      wheels = map (package: {
+        path = "${package}";
+        inherit (package.wheel) file sha256;
+      }) wheels;
       dependencies = map (text: lib.head (builtins.match "[[:space:]]*([A-Za-z0-9._-]+).*" text)) (
         metadata.dependencies or [ ]
       );

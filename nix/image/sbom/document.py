@@ -46,14 +46,22 @@ def described(component: Component) -> dict[str, Any]:
         "version": component.version,
         "description": component.description,
         "licenses": component.licences,
+        "hashes": hashes(component),
         "cpe": component.cpe,
         "purl": component.purl,
         "evidence": {"occurrences": [{"location": path} for path in component.locations]},
+        "externalReferences": [{"type": "distribution", "url": component.file, "hashes": hashes(component)}],
         "properties": [{"name": name, "value": value} for name, value in component.properties.items()],
     }
     if not component.locations:
         del entry["evidence"]
+    if not component.file:
+        del entry["externalReferences"]
     return {key: value for key, value in entry.items() if value}
+
+
+def hashes(component: Component) -> list[dict[str, str]]:
+    return [{"alg": "SHA-256", "content": component.sha256}] if component.sha256 else []
 
 
 def dependencies(image: Component, components: list[Component]) -> list[dict[str, Any]]:
