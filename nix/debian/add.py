@@ -51,7 +51,10 @@ def project_file(folder: Path) -> Path:
         raise LockError(
             f"{folder}/packages.toml names several projects: edit the one you mean, then `nixw relock`."
         )
-    return Path(folder, projects[0]).resolve()
+    pyproject = Path(folder, projects[0]).resolve()
+    if pyproject.with_name("uv.lock").exists():
+        raise LockError(f"{pyproject.parent} has uv.lock: `uv add PACKAGE` adds to it, and locks.")
+    return pyproject
 
 
 def with_debian(settings: Path, packages: list[str]) -> str:
@@ -190,19 +193,19 @@ def keep_if_locked(folder: Path, file: Path, text: str) -> None:
     """Write the file and lock; if that fails, put everything back."""
     before = file.read_bytes() if file.exists() else None
     new_folder = not folder.exists()
-    folder.mkdir(exist_ok=True)
+    file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     try:
-        relock(folder, folder / "lock.json")
+        relock(folder, upgrade=False)
     except BaseException:
         if before is None:
             file.unlink()
         else:
             file.write_bytes(before)
-        if new_folder:
+        if new_folder and folder.exists():
             folder.rmdir()
         raise
-    say(f"Written: {file} and {folder}/lock.json.")
+    say(f"Written: {file}, and the lock.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Resolve a packages.toml and a project's dependencies into the lock.json beside it.
+"""Resolve a packages.toml and a project's dependencies into the lock.json beside it; and, if the project has a pylock.toml,
+its dependencies into that.
 
 usage: relock.py FOLDER [LOCK]
 
@@ -24,6 +25,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import mirror
+from pylock import has_pylock, locked
 from unpack import busybox_nar_hash
 from wheels import LockError, markers, resolve_wheels
 
@@ -31,11 +33,33 @@ HERE = Path(__file__).resolve().parent
 
 
 def main(folder: str, lock: str = "") -> None:
-    relock(Path(folder), Path(lock or f"{folder}/lock.json"))
+    if lock:
+        lock_set(Path(folder), Path(lock))
+    else:
+        relock(Path(folder), upgrade=True)
 
 
-def relock(folder: Path, lock: Path) -> None:
-    """Write the lock. Raises LockError and MirrorError."""
+def relock(folder: Path, upgrade: bool) -> None:
+    """Write the locks: a project's own if it has a pylock.toml, and the set's. If one cannot be made, none is written.
+
+    Without `upgrade`, the versions in a project's own lock stay if they can. Raises LockError and MirrorError.
+    """
+    settings = read_settings(folder)
+    written = {}
+    for pyproject in project_files(settings, folder):
+        if has_pylock(pyproject):
+            say(f"Resolving {pyproject} ...")
+            given, python = settings["wheels"]["debian"].keys(), settings["debian"]["python"]
+            written[pyproject.with_name("pylock.toml")] = locked(pyproject, given, python, upgrade)
+    # Who has such a lock, and adds nothing to the set, uses the set as it is.
+    if not written or (folder / "packages.toml").exists() or (folder / "lock.json").exists():
+        lock_set(folder, folder / "lock.json")
+    for path, text in written.items():
+        path.write_text(text)
+
+
+def lock_set(folder: Path, lock: Path) -> None:
+    """Write the set's lock. Raises LockError and MirrorError."""
     settings = read_settings(folder)
     debian_python = settings["wheels"]["debian"]
     wanted = requirements(settings, folder)
@@ -76,6 +100,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return settings
 
 
+def project_files(settings: dict[str, Any], folder: Path) -> list[Path]:
+    """The pyproject.toml files whose dependencies are locked. What has a lock of its own is not in the set's."""
+    return [Path(folder, project).resolve() for project in settings["wheels"]["projects"]]
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
@@ -88,9 +117,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 def requirements(settings: dict[str, Any], folder: Path) -> list[Requirement]:
     """What the roots and the projects ask for on this set's Python."""
     texts = settings["wheels"]["always"] + settings["wheels"]["roots"]
-    for project in settings["wheels"]["projects"]:
-        path = Path(project) if Path(project).is_absolute() else folder / project
-        texts += project_dependencies(path)
+    for pyproject in project_files(settings, folder):
+        if not has_pylock(pyproject) and not pyproject.with_name("uv.lock").exists():
+            texts += project_dependencies(pyproject)
     environment = markers(settings["debian"]["python"])
     try:
         found = [Requirement(text) for text in texts]

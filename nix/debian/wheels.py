@@ -67,23 +67,23 @@ def compiled(wanted: list[Requirement], given: Collection[str], python: str) -> 
     with tempfile.TemporaryDirectory() as folder:
         excludes, lock = Path(folder, "excludes.txt"), Path(folder, "pylock.toml")
         excludes.write_text("".join(f"{name}\n" for name in given))
-        command = ["uv", "pip", "compile", "-", "--output-file", str(lock), "--excludes", str(excludes)]
+        command = ["pip", "compile", "-", "--output-file", str(lock), "--excludes", str(excludes)]
         command += ["--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
-        command += ["--no-config", "--quiet", "--color", "never"]
-        command += ["--no-python-downloads", "--python", sys.executable]
-        settings = pip_settings()
-        if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
-            command += ["--no-index"]
-        result = subprocess.run(
-            command,
-            env=os.environ | uv_variables(settings),
-            input="".join(f"{requirement}\n" for requirement in wanted),
-            capture_output=True,
-            text=True,
-        )
-        if result.returncode != 0:
-            raise LockError(refusal(result.stderr, python))
+        run_uv(command, "".join(f"{requirement}\n" for requirement in wanted), python)
         return list(tomllib.loads(lock.read_text()).get("packages", []))
+
+
+def run_uv(command: list[str], text: str, python: str) -> None:
+    """Run uv with pip's configuration, and the text as its input. Raises LockError."""
+    command = ["uv", *command, "--no-config", "--quiet", "--color", "never"]
+    command += ["--no-python-downloads", "--python", sys.executable]
+    settings = pip_settings()
+    if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+        command += ["--no-index"]
+    environment = os.environ | uv_variables(settings)
+    result = subprocess.run(command, env=environment, input=text, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise LockError(refusal(result.stderr, python))
 
 
 def markers(python: str) -> dict[str, str]:
@@ -126,7 +126,9 @@ def best_wheel(package: dict[str, Any], python: str) -> dict[str, str]:
     order = {tag: place for place, tag in enumerate(tags)}
     found = []
     for wheel in package.get("wheels", []):
-        file = urllib.parse.unquote((wheel.get("url") or wheel["path"]).rsplit("/", 1)[-1])
+        file = urllib.parse.unquote(
+            wheel.get("name") or (wheel.get("url") or wheel["path"]).rsplit("/", 1)[-1]
+        )
         place = min(order.get(tag, len(order)) for tag in parse_wheel_filename(file)[3])
         if "sha256" in wheel.get("hashes", {}):
             found.append((place, file, wheel["hashes"]["sha256"]))
@@ -201,6 +203,17 @@ class Graph:
         return found
 
 
+def no_wheel(wanted: str, python: str) -> str:
+    """What to do about a package that has no wheel for this set."""
+    name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
+    return (
+        f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
+        " systems, and nothing is compiled here: make a wheel with"
+        f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
+        f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
+    )
+
+
 def refusal(errors: str, python: str) -> str:
     """uv's reason as one sentence that says what to do."""
     text = " ".join(errors.split("\nhint:")[0].split())
@@ -208,14 +221,7 @@ def refusal(errors: str, python: str) -> str:
     if unknown := re.search(r"cause: Because (\S+) was not found in the (?:package registry|provided)", text):
         return f"The Python index has no package {canonicalize_name(unknown[1])}: correct its name."
     if without := re.search(r"cause: Because (?:all versions of )?(\S+) ha(?:s|ve) no usable wheels", text):
-        wanted = without[1]
-        name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
-        return (
-            f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
-            " systems, and nothing is compiled here: make a wheel with"
-            f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
-            f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
-        )
+        return no_wheel(without[1], python)
     if re.search(r"error sending request|Request failed|Could not connect", text):
         return "The Python index that pip is configured with cannot be reached."
     reasons = text.removeprefix("error: ").partition(" cause: ")

@@ -1,9 +1,13 @@
 # This repository's outputs for one system, from one package set.
 { self, pkgs }:
 let
+  # psycopg2 is compiled against the set's libpq: docs/decisions.md.
+  fromPackageSet = [ "psycopg2" ];
+
   image = import ../mk-django-image.nix {
     inherit pkgs;
     src = ../../backend;
+    inherit fromPackageSet;
     localEnv = {
       HTTPS_ONLY = "0";
       CORS_ALLOWED_ORIGINS = "@origin@";
@@ -15,6 +19,7 @@ let
   development = import ../development {
     inherit pkgs;
     src = ../../backend;
+    inherit fromPackageSet;
   };
 in
 {

@@ -175,3 +175,47 @@ def test_a_debian_package_that_does_not_exist_is_refused(project):
     assert result.returncode == 101
     assert "There is no Debian package named libnosuchthing1." in result.stderr
     assert (project / "debian/packages.toml").read_bytes() == before
+
+
+def test_a_project_with_a_lock_gets_it_renewed_and_nothing_else(project, tmp_path):
+    """Versions that were locked stay; a lock that names no addresses gets none."""
+    for name in ("flake.nix", *PROJECT):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text((project / name).read_text())
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "shop"\nversion = "1"\ndependencies = ["asgiref"]\n'
+    )
+    locked = '[[packages]]\nname = "asgiref"\nversion = "3.8.1"\n'
+    (tmp_path / "pylock.toml").write_text(f'lock-version = "1.0"\ncreated-by = "test"\n{locked}')
+    refused = nixw(tmp_path, "add", "uwsgi")
+    assert refused.returncode == 101
+    assert "has no wheel for Python 3.13 on x86_64 Linux, only a source distribution" in refused.stderr
+    assert tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]["dependencies"] == ["asgiref"]
+
+    added = nixw(tmp_path, "add", "sqlparse")
+    assert added.returncode == 0, added.stderr
+    packages = tomllib.loads((tmp_path / "pylock.toml").read_text())["packages"]
+    assert [one["name"] for one in packages] == ["asgiref", "sqlparse"]
+    assert packages[0]["version"] == "3.8.1"
+    for package in packages:
+        assert [wheel.keys() for wheel in package["wheels"]] == [{"name", "hashes"}]
+    assert not (tmp_path / "debian").exists()
+
+    renewed = nixw(tmp_path, "relock")
+    assert renewed.returncode == 0, renewed.stderr
+    packages = tomllib.loads((tmp_path / "pylock.toml").read_text())["packages"]
+    assert packages[0]["version"] != "3.8.1"
+    environment = build_environment(tmp_path)
+    listing = "import importlib.metadata as m; print(*sorted(one.name for one in m.distributions()))"
+    shown = subprocess.run(
+        [environment / "bin/python3", "-c", listing], env={}, capture_output=True, text=True
+    )
+    assert shown.stdout.split() == ["asgiref", "gunicorn", "sqlparse"]
+
+
+def test_who_uses_uv_is_told_to_add_with_uv(tmp_path):
+    (tmp_path / "flake.nix").write_text("{}")
+    (tmp_path / "uv.lock").write_text("")
+    refused = nixw(tmp_path, "add", "sqlparse")
+    assert refused.returncode == 101
+    assert "has uv.lock: `uv add PACKAGE` adds to it, and locks." in refused.stderr

