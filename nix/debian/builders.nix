@@ -119,6 +119,23 @@ in
         text = "#!${debian.bash}/bin/bash\n${text}";
       };
 
+    # The wheel that the Python index has by this name.
+    fetchPypi =
+      {
+        pname,
+        version,
+        format,
+        dist ? python,
+        python,
+        abi,
+        platform,
+        sha256,
+      }:
+      seeded {
+        name = "${pname}-${version}-${python}-${abi}-${platform}.whl";
+        inherit sha256;
+      };
+
     # What `rootPaths` need at run time, a line each in `store-paths`.
     closureInfo =
       { rootPaths }:

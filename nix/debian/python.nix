@@ -174,25 +174,8 @@ let
     lib.mapAttrs fromDebian lock.debian-python
     // lib.mapAttrs wheel lock.wheels
     // {
-      inherit buildPythonPackage fetchPypi;
+      inherit buildPythonPackage;
       python = interpreter;
-    };
-
-  # The file that the index has by this name, whatever its address.
-  fetchPypi =
-    {
-      pname,
-      version,
-      format,
-      dist ? python,
-      python,
-      abi,
-      platform,
-      sha256,
-    }:
-    builders.seeded {
-      name = "${pname}-${version}-${python}-${abi}-${platform}.whl";
-      inherit sha256;
     };
 
   # The packages, and those that `edges` gives of each, once each.

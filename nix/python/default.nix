@@ -56,7 +56,7 @@ let
     lib.throwIfNot (lib.any (package: package.name == normalize name) lock.packages)
       "`fromPackageSet` names ${name}, which is not among what ${lock.file} has for this image: take it off the list."
       python.pkgs.${normalize name}
-        or (throw "`fromPackageSet` names ${name}, which the package set has not got as a Python package.");
+      or (throw "`fromPackageSet` names ${name}, which the package set has not got as a Python package.");
 
   extra = extraPackages python.pkgs;
 in

@@ -17,16 +17,14 @@ let
       found = builtins.match "[^0-9]*3\\.([0-9]+).*" (builtins.readFile (src + "/.python-version"));
     in
     lib.optionals (builtins.pathExists (src + "/.python-version") && found != null) found;
-  candidates =
-    pinned
-    ++ [
-      "13"
-      "14"
-      "12"
-      "15"
-      "11"
-      "10"
-    ];
+  candidates = pinned ++ [
+    "13"
+    "14"
+    "12"
+    "15"
+    "11"
+    "10"
+  ];
   # nixpkgs has names of those that it has no longer, too.
   found = lib.filter (
     minor: pkgs ? ${attribute minor} && (builtins.tryEval pkgs.${attribute minor}.version).success
