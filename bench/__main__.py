@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import boot, growth, rebuild, report, size, throughput
+from bench import boot, growth, rebuild, reliability, report, size, throughput
 from bench.archive import Archive
 from bench.chart import draw
 from bench.lab import BenchError, Lab
@@ -30,6 +30,17 @@ def main() -> None:
     if options.paths:
         for path, count in size.paths(image).items():
             print(f"{count / 1e6:8.2f} MB  {path}")
+        return
+    if options.reliability is not None:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as folder,
+            Lab(Path(folder), configuration, options.project) as lab,
+        ):
+            described = report.described(report.machine())
+            text = f"{described}\n\n{reliability.table(lab, options.reliability)}"
+        print(text)
+        if options.page:
+            publish(options.page, text, [])
         return
     machine, rows = report.machine(), []
     with (
@@ -61,7 +72,8 @@ def publish(page: Path, text: str, curves: list[growth.Curve]) -> None:
     _, _, after = rest.partition(END)
     page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
     folder = page.with_suffix("")
-    folder.mkdir(exist_ok=True)
+    if curves:
+        folder.mkdir(exist_ok=True)
     for curve in curves:
         draw(curve, folder / f"{curve.name}.svg")
 
@@ -76,6 +88,13 @@ def parse_arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="each thing once, and nothing that takes minutes"
     )
     parser.add_argument("--paths", action="store_true", help="only list what is in the image, with sizes")
+    parser.add_argument(
+        "--reliability",
+        nargs="?",
+        const="",
+        metavar="EVENT",
+        help="only measure what events do to the server (all of them, or those whose names contain EVENT)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
     parser.add_argument(
         "--page",

@@ -167,7 +167,12 @@ def run_wait(configuration: Configuration, meanwhile: Callable[[], None] | None 
 
 def import_later_stages() -> None:
     """What takes longest to import of what the later stages need. What is missing is left to them to tell."""
-    for name in ("gunicorn.app.base", "gunicorn.arbiter", "gunicorn.glogging", "gunicorn.workers.sync"):
+    for name in (
+        "gunicorn.app.base",
+        "gunicorn.arbiter",
+        "gunicorn.glogging",
+        f"{__package__}.server.worker",
+    ):
         with contextlib.suppress(ImportError):
             import_module(name)
 

@@ -108,6 +108,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             "timeout": configuration.timeout,
             "graceful_timeout": configuration.graceful_timeout,
             "preload_app": True,
+            # A string, from whose end gunicorn tells that it takes one request at a time.
+            "worker_class": "entrypoint.server.worker.SyncWorker",
             "accesslog": os.path.join(LOGS, "gunicorn_access.log") if to_files else "-",
             "errorlog": os.path.join(LOGS, "gunicorn_error.log") if to_files else "-",
             "logger_class": GunicornLogger,

@@ -26,6 +26,7 @@ from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 
 DRAIN = 1.0  # seconds for connections that the kernel has accepted and no worker yet
 POLL = 0.001  # seconds
+SILENCE = 10  # seconds
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -165,11 +166,21 @@ class _Listener:
             raise
 
 
-class TCPListener(_Listener, TCPSocket):  # type: ignore[misc]  # gunicorn has no types
+class _ListenerTCP(_Listener):
+    """Lets the kernel keep connections on which nothing arrives: a worker takes those that have something for it."""
+
+    def set_options(self, sock: Any, bound: bool = False) -> Any:
+        """Called by gunicorn."""
+        with contextlib.suppress(OSError):  # gVisor's kernel, for one
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE)
+        return super().set_options(sock, bound=bound)  # type: ignore[misc]  # gunicorn's
+
+
+class TCPListener(_ListenerTCP, TCPSocket):  # type: ignore[misc]  # gunicorn has no types
     """IPv4."""
 
 
-class TCP6Listener(_Listener, TCP6Socket):  # type: ignore[misc]  # gunicorn has no types
+class TCP6Listener(_ListenerTCP, TCP6Socket):  # type: ignore[misc]  # gunicorn has no types
     """IPv6."""
 
 

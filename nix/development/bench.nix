@@ -7,13 +7,15 @@ let
     mkdir $out
     cp -r ${../../bench} $out/bench
     cp ${../run}/*.py $out/
+    mkdir $out/deploy
+    cp ${../../deploy/haproxy.cfg} $out/deploy/haproxy.cfg
   '';
   # What the image starts, and with which variables. Unlike the image's archive it keeps these store paths alive.
   configuration = pkgs.writeText "image-configuration.json" (builtins.toJSON image.config);
 in
 # PostgreSQL's programs are its own: what it boots finds programs where the image's PATH says.
 pkgs.writeShellScriptBin "bench" ''
-  export PATH=${postgresql}/bin:$PATH PYTHONPATH=${modules} PYTHONDONTWRITEBYTECODE=1
+  export PATH=${postgresql}/bin:${pkgs.haproxy}/bin:$PATH PYTHONPATH=${modules} PYTHONDONTWRITEBYTECODE=1
   exec ${image.environment}/bin/python3 -m bench \
     --image ${image} --configuration ${configuration} --project ${image.project} "$@"
 ''

@@ -1,0 +1,149 @@
+"""What ordinary events do to the server: slow clients in front of it, and in front of a proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.boot import family, proportional_set_size
+from bench.lab import BenchError, Lab, Site, free_port, get, wait_for_200
+
+CLIENTS = 4
+PAUSE = 0.02  # seconds between one client's requests
+QUIET, LOADED = 15.0, 60.0  # seconds
+LARGE = 5_000_000  # bytes
+FILE = "large.bin"
+
+
+@dataclass
+class Load:
+    """What ordinary clients met: seconds of each answer, and those that were none."""
+
+    seconds: list[float] = field(default_factory=list)
+    failed: int = 0
+
+    @property
+    def p99(self) -> float:
+        return statistics.quantiles(self.seconds, n=100)[98] if len(self.seconds) > 1 else float("inf")
+
+    @property
+    def longest(self) -> float:
+        return max(self.seconds, default=float("inf"))
+
+
+def ordinary(port: int, seconds: float) -> Load:
+    """Ask as ordinary clients do, for so long."""
+    load, end = Load(), time.monotonic() + seconds
+
+    def client() -> None:
+        while time.monotonic() < end:
+            began = time.monotonic()
+            try:
+                right = get(port, "/api/health/live/").startswith(b"HTTP/1.1 200 ")
+            except OSError:
+                right = False
+            load.seconds.append(time.monotonic() - began)
+            load.failed += not right
+            time.sleep(PAUSE)
+
+    clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
+    for each in clients:
+        each.start()
+    for each in clients:
+        each.join()
+    return load
+
+
+def slow_clients(port: int, server: int) -> str:
+    """Ordinary clients in quiet times, and beside slow ones."""
+    quiet, before = ordinary(port, QUIET), memory(server)
+    command = [sys.executable, "-m", "bench.slow", str(port), f"/static/{FILE}", str(LOADED)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as slow:
+        time.sleep(2)
+        loaded, during = ordinary(port, LOADED - 10), memory(server)
+        print(slow.communicate()[0].strip(), file=sys.stderr)
+    return (
+        f"{loaded.failed} of {len(loaded.seconds)} failed; longest {loaded.longest:.2f} s;"
+        f" p99 {1000 * loaded.p99:.0f} ms, quiet {1000 * quiet.p99:.0f} ms;"
+        f" memory {(during - before) / 1e6:+.0f} MB"
+    )
+
+
+def memory(server: int) -> int:
+    """Bytes of the master and its workers."""
+    return sum(proportional_set_size(each) for each in family(server))
+
+
+EVENTS: dict[str, Callable[[int, int], str]] = {
+    "450 slow clients for a minute: 200 send a byte every 5 s, 200 nothing, 50 read at 1 kB/s": slow_clients,
+}
+
+
+def table(lab: Lab, only: str = "") -> str:
+    """Each event, and what it did to the documents' way, to this, and to this behind the proxy."""
+    sides: list[tuple[str, list[str], bool]] = [
+        ("usual", lab.documents, False),
+        ("here", lab.entrypoint, False),
+        ("here, behind HAProxy", lab.entrypoint, True),
+    ]
+    lines = [["event", *(name for name, _, _ in sides)]]
+    for event, measure in EVENTS.items():
+        if only in event:
+            lines.append([event])
+            for name, command, proxied in sides:
+                site = lab.site(f"{name.split()[0]}-{free_port()}", WEB_CONCURRENCY="5")
+                lines[-1].append(measured(lab, site, command, proxied, measure))
+                print(f"{event}, {name}: {lines[-1][-1]}", file=sys.stderr, flush=True)
+    lines.insert(1, ["---"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def measured(
+    lab: Lab, site: Site, command: list[str], proxied: bool, measure: Callable[[int, int], str]
+) -> str:
+    with site.running(command) as process:
+        (site.folder / "staticfiles" / FILE).write_bytes(bytes(LARGE))
+        if not proxied:
+            return measure(site.port, process.pid)
+        try:
+            with proxy(lab, site) as port:
+                return measure(port, process.pid)
+        except BenchError as error:
+            return f"not measured: {error}"
+
+
+@contextlib.contextmanager
+def proxy(lab: Lab, site: Site) -> Iterator[int]:
+    """deploy/haproxy.cfg in front of the site, but for TLS, the redirect to it, and Docker's DNS."""
+    program, text = shutil.which("haproxy"), (Path(__file__).parent.parent / "deploy/haproxy.cfg").read_text()
+    if not program:
+        raise BenchError("no haproxy on PATH")
+    port = free_port()
+    for pattern, replacement in (
+        (r"^frontend http\n(  .*\n)+", ""),
+        (r"bind :8443 ssl .*", f"bind 127.0.0.1:{port}"),
+        (r"server-template .*", f"server one 127.0.0.1:{site.port}"),
+    ):
+        text, found = re.subn(pattern, replacement, text, flags=re.MULTILINE)
+        if found != 1:
+            raise BenchError(f"haproxy.cfg has no {pattern}")
+    file = lab.folder / f"haproxy-{port}.cfg"
+    file.write_text(text)
+    log = file.with_suffix(".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen([program, "-db", "-f", str(file)], stdout=output, stderr=output)
+    try:
+        wait_for_200(port, process, log)
+        yield port
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,146 @@
+"""gunicorn's sync worker, but that it waits for no client.
+
+Five clients who send half a request, or take their answers slowly, would stop five workers. Here a connection is
+accepted, and looked at; its request is handled once the kernel has all of it, and what the client does not take of the
+answer is left to a thread. In between it is gunicorn's: one request at a time, in one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import selectors
+import time
+
+from gunicorn.workers import sync
+
+from .connection import PATIENCE, Connection
+from .departures import Departures
+
+TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+TURN = 1.0  # seconds after which an idle worker looks around
+POLL = 0.05  # seconds, while it stops
+LARGEST = 1 << 40  # bytes of a body
+
+
+class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no types
+    """One request at a time, none of which waits for its client.
+
+    With `threads` gunicorn takes its own threaded worker instead, as it does for its own class of this name.
+    """
+
+    def run(self) -> None:
+        """Accept and handle until told to stop; then finish what has begun. Called by gunicorn."""
+        if self.cfg.is_ssl:  # a look at the connection shows nothing
+            super().run()
+            return
+        for listener in self.sockets:
+            listener.setblocking(False)
+        self._arriving: set[Connection] = set()
+        self._departures = Departures(self._longest)
+        self._most = min(self.cfg.worker_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
+        self._next_round = 0.0
+        self._selector = selectors.DefaultSelector()
+        for each in self.wait_fds:
+            self._selector.register(each, selectors.EVENT_READ)
+        while self.alive:
+            self.notify()
+            if self._accept():
+                self._look(0)
+            elif self.is_parent_alive():
+                self._look(TURN)
+            else:
+                return
+        self._finish()
+
+    @property
+    def _longest(self) -> float:
+        """Seconds in which a request must be there, and its answer be taken."""
+        return float(self.cfg.timeout or 140)
+
+    def _accept(self) -> bool:
+        """Take one connection from each listener; whether there was any."""
+        found = False
+        for listener in self.sockets:
+            try:
+                sock, address = listener.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                continue
+            found = True
+            self._examine(Connection(sock, address, listener, LARGEST))
+        return found
+
+    def _examine(self, connection: Connection) -> None:
+        """Handle the request if all of it is there; else remember the connection."""
+        known = connection in self._arriving
+        try:
+            if connection.is_whole():
+                self._forget(connection)
+                self._handle(connection)
+                return
+        except OSError:
+            self._drop(connection)
+            return
+        if not known:
+            if len(self._arriving) + len(self._departures) >= self._most:
+                self._make_room()
+            self._arriving.add(connection)
+            self._selector.register(connection.sock, selectors.EVENT_READ, connection)
+
+    def _handle(self, connection: Connection) -> None:
+        try:
+            self.handle(connection.listener, connection, connection.address)
+        finally:
+            self._departures.take(connection)
+
+    def _make_room(self) -> None:
+        """Give up whoever has been here for longest."""
+        if self._arriving:
+            self._drop(min(self._arriving, key=lambda each: each.arrived))
+        else:
+            self._departures.cut_oldest()
+
+    def _look(self, seconds: float) -> None:
+        """Examine the connections on which something has arrived; wait so long for that. Drop those that are late."""
+        if not seconds and not self._arriving:
+            return
+        for key, _ in self._selector.select(seconds):
+            if key.fd == self.PIPE[0]:
+                os.read(key.fd, 64)
+            elif key.data:
+                self.notify()
+                self._examine(key.data)
+        now = time.monotonic()
+        if now >= self._next_round:
+            self._next_round = now + TURN
+            for each in list(self._arriving):
+                if now > each.arrived + (self._longest if each.length >= 0 else PATIENCE):
+                    self._refuse(each)
+
+    def _forget(self, connection: Connection) -> None:
+        if connection in self._arriving:
+            self._arriving.remove(connection)
+            self._selector.unregister(connection.sock)
+
+    def _refuse(self, connection: Connection) -> None:
+        """Tell a client that it has been too slow."""
+        self._forget(connection)
+        with contextlib.suppress(OSError):
+            connection.sendall(TIMED_OUT if connection.begun else b"")
+        self._departures.take(connection)
+
+    def _drop(self, connection: Connection) -> None:
+        self._forget(connection)
+        connection.drop()
+
+    def _finish(self) -> None:
+        """Handle the requests that have begun to arrive, and see the answers off; for the grace period at most."""
+        for listener in self.sockets:
+            self._selector.unregister(listener)
+        for each in [each for each in self._arriving if not each.begun]:
+            self._drop(each)
+        until = time.monotonic() + self.cfg.graceful_timeout
+        while (self._arriving or self._departures) and time.monotonic() < until:
+            self.notify()
+            self._look(POLL)
