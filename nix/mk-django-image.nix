@@ -26,6 +26,9 @@
   # Libraries that compiled wheels load beyond what all wheels may take for granted: a function from the package set to a
   # list. On the Debian set, `nixw add --debian PACKAGE` does it.
   libraries ? (_: [ ]),
+  # Python packages that source distributions are built with, besides the usual ones (setuptools, hatchling, poetry-core,
+  # flit-core): a function from the package set's to a list.
+  buildSystems ? (_: [ ]),
   # More Python packages, unless the lock has them: a function from the package set's to a list.
   extraPackages ? (_: [ ]),
   # More packages whose programs the application runs.
@@ -69,6 +72,7 @@ let
       extras
       fromPackageSet
       libraries
+      buildSystems
       ;
     inherit (project) python;
     # The boot sequence drives gunicorn, whoever else asks for it.

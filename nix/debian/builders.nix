@@ -119,20 +119,25 @@ in
         text = "#!${debian.bash}/bin/bash\n${text}";
       };
 
-    # The wheel that the Python index has by this name.
+    # What the Python index has by this name.
     fetchPypi =
       {
         pname,
         version,
-        format,
-        dist ? python,
-        python,
-        abi,
-        platform,
+        format ? "setuptools",
+        extension ? "tar.gz",
+        dist ? "",
+        python ? "",
+        abi ? "",
+        platform ? "",
         sha256,
       }:
       seeded {
-        name = "${pname}-${version}-${python}-${abi}-${platform}.whl";
+        name =
+          if format == "wheel" then
+            "${pname}-${version}-${python}-${abi}-${platform}.whl"
+          else
+            "${pname}-${version}.${extension}";
         inherit sha256;
       };
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import dataclasses
 import os
@@ -21,6 +22,13 @@ PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(41, 4, -1)]
 PLATFORMS += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
 
 APT_HELPER = "/usr/lib/apt/apt-helper"
+
+
+# What was asked for takes its place.
+OTHER_FILE = (
+    "The Python index has another file of {} than the lock names, with another SHA-256: lock again, or configure pip with"
+    " the index that the lock was made from."
+)
 
 
 class MirrorError(Exception):
@@ -112,15 +120,27 @@ def pip_download(wanted: list[str], python: str, folder: Path) -> None:
     if "DO NOT MATCH THE HASHES" in result.stderr:
         # An address may hold a password.
         other = re.findall(r"^ +([^ ;]+==[^ ;]+).* from ", result.stderr, re.MULTILINE)
-        raise MirrorError(
-            f"The Python index has another file of {', '.join(other) or 'a package'} than the lock names, with another"
-            " SHA-256: lock again, or configure pip with the index that the lock was made from."
-        )
+        raise MirrorError(OTHER_FILE.format(", ".join(other) or "a package"))
     if "No matching distribution" in result.stderr:
         raise Gone(
             f"The Python index no longer has a wheel that the lock names ({reason.removeprefix('ERROR: ')})"
         )
     raise MirrorError(f"pip could not download the wheels: {reason.removeprefix('ERROR: ')}")
+
+
+def pip_settings() -> dict[str, str]:
+    """How the machine's pip is configured: by its files and, over these, by its environment."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise MirrorError(f"pip's configuration cannot be read: {' '.join(result.stderr.split())}")
+    settings: dict[str, str] = {}
+    for section in ("global", "install", ":env:"):
+        for line in result.stdout.splitlines():
+            key, _, value = line.partition("=")
+            if key.startswith(f"{section}."):
+                settings[key.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
+    return settings
 
 
 def pip_platform(python: str) -> list[str]:

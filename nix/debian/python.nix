@@ -78,14 +78,17 @@ let
         ${compile "$out/lib/python${pythonVersion}"}
       '';
 
-  # A wheel as a store path: unpacked, byte-compiled, its entry points left to the environment; each is loaded once.
+  # A wheel as a store path: unpacked, byte-compiled, its entry points left to the environment; each is loaded once. With
+  # `pyproject`, the wheel is first made of a source distribution or folder.
   buildPythonPackage =
     {
       pname,
       version,
       src,
-      # Only "wheel".
-      format,
+      # Else "wheel", and no other.
+      pyproject ? false,
+      format ? null,
+      build-system ? [ ],
       nativeBuildInputs ? [ ],
       buildInputs ? [ ],
       dependencies ? [ ],
@@ -111,7 +114,19 @@ let
       }
       ''
         python=${interpreter.interpreter}
-        $python ${./install_wheel.py} ${src} $out ${sitePackages}
+        wheel=${src}
+        ${lib.optionalString pyproject ''
+          export PYTHONPATH=${
+            lib.concatMapStringsSep ":" (package: "${package}/${sitePackages}") (
+              closure (package: package.dependencies) build-system
+            )
+          }
+          mkdir wheel
+          $python ${./build_wheel.py} ${pname} ${src} wheel
+          unset PYTHONPATH
+          wheel=$(echo wheel/*.whl)
+        ''}
+        $python ${./install_wheel.py} $wheel $out ${sitePackages}
         for input in ${toString nativeBuildInputs}; do . $input/nix-support/setup-hook; done
         [ -z "$(command -v autoPatchelf)" ] || autoPatchelf $out
         [ -e $out/nix-support/missing-libraries ] || $python ${./load.py} "$name" $out/${sitePackages}

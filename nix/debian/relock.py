@@ -49,8 +49,8 @@ def relock(folder: Path, upgrade: bool) -> None:
     for pyproject in project_files(settings, folder):
         if has_pylock(pyproject):
             say(f"Resolving {pyproject} ...")
-            given, python = settings["wheels"]["debian"].keys(), settings["debian"]["python"]
-            written[pyproject.with_name("pylock.toml")] = locked(pyproject, given, python, upgrade)
+            python = settings["debian"]["python"]
+            written[pyproject.with_name("pylock.toml")] = locked(pyproject, python, upgrade)
     # Who has such a lock, and adds nothing to the set, uses the set as it is.
     if not written or (folder / "packages.toml").exists() or (folder / "lock.json").exists():
         lock_set(folder, folder / "lock.json")

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Put files into the Nix store, those that are not there yet: what lock.json names, or the wheels of a project's own lock.
+"""Put files into the Nix store, those that are not there yet: what lock.json names, or the files of a project's own lock.
 
 usage: seed.py [FOLDER]
-       seed.py --wheels FILE
+       seed.py --files FILE
 
-FOLDER is where lock.json comes from; its packages.toml, too, is compared with the lock. FILE is a JSON list of wheels, each
-with its name, version, file and sha256. Wheels are fetched from the index that the machine's pip is configured with.
+FOLDER is where lock.json comes from; its packages.toml, too, is compared with the lock. FILE is a JSON list, each with its
+name, version, file and sha256. They are fetched from the index that the machine's pip is configured with.
 
 Exit codes: 0 all there; 3 a mirror no longer has a locked file; 4 there are wheels to fetch, and no pip; 1 anything else,
 said in one sentence.
@@ -24,6 +24,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import index
 import mirror
 from storepath import fixed_output_path
 from unpack import BOOTSTRAP, extract_busybox
@@ -35,14 +36,14 @@ BATCH = 14  # Debian packages a download, so that progress can be shown
 
 def main(*arguments: str) -> None:
     match arguments:
-        case ["--wheels", file]:
+        case ["--files", file]:
             seed_project(json.loads(Path(file).read_text()))
         case _:
             seed_set(*arguments)
 
 
 def seed_project(listed: list[dict[str, str]]) -> None:
-    """Fetch and add the wheels of a project's lock. Several locks may name several versions of a package."""
+    """Fetch and add what a project's lock names. Several locks may name several versions of a package."""
     rounds: list[dict[str, dict[str, str]]] = []
     for wheel in listed:
         for one in rounds:
@@ -51,10 +52,12 @@ def seed_project(listed: list[dict[str, str]]) -> None:
         else:
             rounds.append({wheel["name"]: wheel})
     python = json.loads((HERE / "lock.json").read_text())["python"]
-    for wheels in rounds:
-        if missing := missing_wheels(wheels):
+    for one in rounds:
+        if missing := missing_wheels(one):
             require_pip()
-            seed_wheels(missing, python)
+            wheels = {name: each for name, each in missing.items() if each["file"].endswith(".whl")}
+            seed_wheels(wheels, python)
+            seed_sources([each for name, each in missing.items() if name not in wheels])
 
 
 def seed_set(folder: str = "") -> None:
@@ -155,6 +158,20 @@ def seed_wheels(wheels: dict[str, Any], python: str) -> None:
         found = {sha256_of(file): file for file in folder.glob("*.whl")}
         files = [found[wheel["sha256"]].rename(folder / wheel["file"]) for wheel in wheels.values()]
         nix_store("--add-fixed", "sha256", *map(str, files))
+
+
+def seed_sources(sources: list[dict[str, str]]) -> None:
+    """Fetch and add source distributions."""
+    if not sources:
+        return
+    say(f"Fetching {len(sources)} Python source distributions ...")
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sources:
+            file = Path(folder, source["file"])
+            index.download(source["name"], source["file"], file)
+            if sha256_of(file) != source["sha256"]:
+                raise mirror.MirrorError(mirror.OTHER_FILE.format(f"{source['name']}=={source['version']}"))
+        nix_store("--add-fixed", "sha256", *(str(file) for file in Path(folder).iterdir()))
 
 
 def sha256_of(file: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import email
 import os
 import re
@@ -21,7 +20,7 @@ from packaging.tags import compatible_tags, cpython_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 import seed
-from mirror import PLATFORMS
+from mirror import PLATFORMS, pip_settings
 from storepath import fixed_output_path
 
 # Of the C libraries that uv knows, the newest: Debian 13's is 2.41.
@@ -95,21 +94,6 @@ def markers(python: str) -> dict[str, str]:
     }
 
 
-def pip_settings() -> dict[str, str]:
-    """How the machine's pip is configured: by its files and, over these, by its environment."""
-    command = [sys.executable, "-m", "pip", "config", "list"]
-    result = subprocess.run(command, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise LockError(f"pip's configuration cannot be read: {' '.join(result.stderr.split())}")
-    settings: dict[str, str] = {}
-    for section in ("global", "install", ":env:"):
-        for line in result.stdout.splitlines():
-            key, _, value = line.partition("=")
-            if key.startswith(f"{section}."):
-                settings[key.removeprefix(f"{section}.")] = str(ast.literal_eval(value))
-    return settings
-
-
 def uv_variables(settings: dict[str, str]) -> dict[str, str]:
     """The same for uv, which then takes, as pip does, the best version of all indexes."""
     found = {"UV_INDEX_STRATEGY": "unsafe-best-match", "UV_SYSTEM_CERTS": "1"}
@@ -126,9 +110,7 @@ def best_wheel(package: dict[str, Any], python: str) -> dict[str, str]:
     order = {tag: place for place, tag in enumerate(tags)}
     found = []
     for wheel in package.get("wheels", []):
-        file = urllib.parse.unquote(
-            wheel.get("name") or (wheel.get("url") or wheel["path"]).rsplit("/", 1)[-1]
-        )
+        file = urllib.parse.unquote((wheel.get("url") or wheel["path"]).rsplit("/", 1)[-1])
         place = min(order.get(tag, len(order)) for tag in parse_wheel_filename(file)[3])
         if "sha256" in wheel.get("hashes", {}):
             found.append((place, file, wheel["hashes"]["sha256"]))
@@ -203,17 +185,6 @@ class Graph:
         return found
 
 
-def no_wheel(wanted: str, python: str) -> str:
-    """What to do about a package that has no wheel for this set."""
-    name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
-    return (
-        f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
-        " systems, and nothing is compiled here: make a wheel with"
-        f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
-        f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
-    )
-
-
 def refusal(errors: str, python: str) -> str:
     """uv's reason as one sentence that says what to do."""
     text = " ".join(errors.split("\nhint:")[0].split())
@@ -221,7 +192,14 @@ def refusal(errors: str, python: str) -> str:
     if unknown := re.search(r"cause: Because (\S+) was not found in the (?:package registry|provided)", text):
         return f"The Python index has no package {canonicalize_name(unknown[1])}: correct its name."
     if without := re.search(r"cause: Because (?:all versions of )?(\S+) ha(?:s|ve) no usable wheels", text):
-        return no_wheel(without[1], python)
+        wanted = without[1]
+        name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
+        return (
+            f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
+            " systems, and nothing is compiled here: make a wheel with"
+            f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
+            f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
+        )
     if re.search(r"error sending request|Request failed|Could not connect", text):
         return "The Python index that pip is configured with cannot be reached."
     reasons = text.removeprefix("error: ").partition(" cause: ")

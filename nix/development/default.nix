@@ -19,6 +19,7 @@ in
     groups = null;
     extras = [ ];
     libraries = _: [ ];
+    buildSystems = _: [ ];
     extraPackages = packages: [
       packages.cyclonedx-python-lib
       packages.hypothesis

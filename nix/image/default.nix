@@ -60,7 +60,7 @@ let
   sbom = import ./sbom {
     inherit pkgs name closure;
     inherit (project) metadata;
-    inherit (environment) wheels;
+    inherit (environment) locked;
   };
 
   # A registry keeps each version; an engine has the newest. `+` and `!` are for versions, not for tags.
@@ -156,8 +156,10 @@ pkgs.dockerTools.buildLayeredImage arguments
 // {
   inherit environment entrypoint sbom;
   # What `nixw` puts into the store for it, by name, version and hash.
-  seeds = map (wheel: removeAttrs wheel [ "local" ]) (
-    lib.filter (wheel: !wheel.local) (map (package: package.wheel) environment.wheels)
+  seeds = map (archive: removeAttrs archive [ "local" ]) (
+    lib.filter (archive: archive != null && !archive.local) (
+      map (package: package.archive) environment.locked
+    )
   );
   inherit (arguments) config;
   project = application;

@@ -9,6 +9,7 @@
   extras,
   fromPackageSet,
   libraries,
+  buildSystems,
   extraPackages,
 }:
 let
@@ -29,15 +30,27 @@ let
         inherit groups extras;
       };
 
-  wheel = import ./wheel.nix {
+  package = import ./package.nix {
     inherit
       pkgs
       python
       libraries
       lock
       ;
+    # Those that most projects use.
+    buildSystems =
+      packages:
+      [
+        packages.flit-core
+        packages.hatchling
+        packages.poetry-core
+        packages.setuptools
+        packages.setuptools-scm
+        packages.wheel
+      ]
+      ++ buildSystems packages;
   };
-  wheels = map wheel (
+  locked = map package (
     lib.filter (package: !(lib.elem package.name (map normalize fromPackageSet))) lock.packages
   );
 
@@ -49,14 +62,14 @@ let
         lib.concatMap (package: [ package ] ++ package.requiredPythonModules) packages
       )
     );
-  isLocked = lib.genAttrs (map (package: package.pname) wheels) (_: true);
+  isLocked = lib.genAttrs (map (package: package.pname) locked) (_: true);
 
   fromSet =
     name:
     lib.throwIfNot (lib.any (package: package.name == normalize name) lock.packages)
       "`fromPackageSet` names ${name}, which is not among what ${lock.file} has for this image: take it off the list."
       python.pkgs.${normalize name}
-      or (throw "`fromPackageSet` names ${name}, which the package set has not got as a Python package.");
+      or (throw "`fromPackageSet` names ${name}, which the package set has not got as a Python package. On the Debian set, `nixw add --debian ${normalize name}=PACKAGE` adds it, if Debian has it.");
 
   extra = extraPackages python.pkgs;
 in
@@ -68,12 +81,12 @@ python.buildEnv.override (
     }
   else
     {
-      extraLibs = wheels ++ besides (map fromSet fromPackageSet ++ extra);
+      extraLibs = locked ++ besides (map fromSet fromPackageSet ++ extra);
       # As with an installer, two wheels may have a file of one name.
       ignoreCollisions = true;
     }
 )
 // {
-  # The packages that are the lock's, each with `wheel` = { name, version, file, sha256, local }.
-  wheels = lib.optionals (lock != null) wheels;
+  # The packages that are the lock's, each with `archive`: null, or { name, version, file, sha256, local }.
+  locked = lib.optionals (lock != null) locked;
 }

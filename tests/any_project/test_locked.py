@@ -7,8 +7,10 @@ taken from this repository's own lock.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
+import tarfile
 import uuid
 import zipfile
 from pathlib import Path
@@ -56,12 +58,22 @@ class Project:
             (self.folder / name).write_text(text)
 
     def lock(self, name: str, version: str, file: str, sha256: str) -> None:
-        self.packages.append(
-            f'[[packages]]\nname = "{name}"\nversion = "{version}"\n'
+        self.lock_entry(
+            f'name = "{name}"\nversion = "{version}"\n'
             f'wheels = [{{ url = "https://index.example.org/{file}", hashes = {{ sha256 = "{sha256}" }} }}]\n'
         )
+
+    def lock_entry(self, text: str) -> None:
+        self.packages.append(f"[[packages]]\n{text}")
         head = 'lock-version = "1.0"\ncreated-by = "a test"\nrequires-python = ">=3.12"\n\n'
         self.write({"pylock.toml": head + "\n".join(self.packages)})
+
+    def lock_source(self, name: str, version: str, source: Path) -> None:
+        sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+        self.lock_entry(
+            f'name = "{name}"\nversion = "{version}"\n'
+            f'sdist = {{ url = "https://index.example.org/{source.name}", hashes = {{ sha256 = "{sha256}" }} }}\n'
+        )
 
     def lock_new(self, name: str, version: str, **files: str) -> Path:
         """Make a pure wheel, and name it in the lock."""
@@ -85,6 +97,19 @@ class Project:
         evaluated = self.nixw("eval", "--raw", f".#image.{attribute}.drvPath")
         assert evaluated.returncode == 0, evaluated.stderr
         return evaluated.stdout
+
+
+def make_source(folder: Path, name: str, version: str, pyproject: str, **files: str) -> Path:
+    """A source distribution."""
+    source = folder / f"{name}-{version}.tar.gz"
+    texts = {"pyproject.toml": pyproject, "PKG-INFO": f"Summary: {folder} {NEW}\n"}
+    texts |= {f"{name}/{module}.py": text for module, text in files.items()}
+    with tarfile.open(source, "w:gz") as archive:
+        for file, text in texts.items():
+            entry = tarfile.TarInfo(f"{name}-{version}/{file}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return source
 
 
 def make_wheel(folder: Path, name: str, version: str, **files: str) -> Path:
@@ -142,6 +167,46 @@ def test_what_the_lock_says_is_there_and_nothing_else(project):
     }
     own = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in project.wheels.iterdir()}
     assert listed == own | {COMPILED["file"]: COMPILED["sha256"]}
+
+
+def test_source_distributions_and_folders_are_built(project):
+    """One by setuptools, without a pyproject.toml's [build-system], and one, in the project, by hatchling."""
+    old = '[project]\nname = "old"\nversion = "2"\n[tool.setuptools]\npackages = ["old"]\n'
+    source = make_source(project.wheels, "old", "2", old, __init__="", cli="def main(): print('built')")
+    project.lock_source("old", "2", source)
+    project.write(
+        {
+            "packages/beside/pyproject.toml": '[project]\nname = "beside"\nversion = "3"\n[build-system]\n'
+            'requires = ["hatchling"]\nbuild-backend = "hatchling.build"\n',
+            "packages/beside/beside/__init__.py": "",
+        }
+    )
+    project.lock_entry('name = "beside"\ndirectory = { path = "packages/beside" }\n')
+    python = project.build("environment") / "bin/python3"
+    found = json.loads(run(python, "-c", LISTING))
+    assert (found["old"], found["beside"]) == ("2", "3")
+    assert run(python, "-c", "import old.cli, beside; old.cli.main()") == "built\n"
+    components = json.loads(project.build("sbom").read_text())["components"]
+    [old_one] = [one for one in components if one["name"] == "old"]
+    assert old_one["externalReferences"][0]["url"] == "old-2.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("pyproject", "sentence"),
+    [
+        (
+            '[build-system]\nrequires = ["maturin"]\nbuild-backend = "maturin"\n',
+            "odd is built by maturin, which cannot be imported (No module named 'maturin'): the package that has",
+        ),
+        ('[project]\nname = "odd"\n', "odd could not be built: "),
+    ],
+)
+def test_what_cannot_be_built_is_said(project, pyproject, sentence):
+    project.lock_source("odd", "1", make_source(project.wheels, "odd", "1", pyproject))
+    refused = project.nixw("build", ".#image.environment", "--no-link", "--print-build-logs")
+    assert refused.returncode == 1
+    assert sentence in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_another_version_rebuilds_that_package_and_the_environment_alone(project):

@@ -24,7 +24,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.paths: list[Path] = []
-        self.wheels: list[dict[str, str]] = []
+        self.files: list[dict[str, str]] = []
 
     def add(self, name: str, files: dict[str, str] | None = None) -> Path:
         path = self.folder / f"{len(self.paths):032}-{name}"
@@ -37,7 +37,7 @@ class Store:
 
     def run(self, backwards: bool = False) -> subprocess.CompletedProcess[str]:
         project = {"image": "shop", "name": "Shop", "version": "2.1", "dependencies": ["django"]}
-        project |= {"wheels": self.wheels}
+        project |= {"files": self.files}
         (self.folder / "project.json").write_text(json.dumps(project))
         lines = [str(path) for path in (reversed(self.paths) if backwards else self.paths)]
         (self.folder / "store-paths").write_text("\n".join(lines) + "\n")
@@ -201,10 +201,10 @@ class TestDebian:
 
 
 class TestPython:
-    def test_what_is_made_of_a_locked_wheel_names_the_file_and_its_hash(self, store):
+    def test_what_is_made_of_a_locked_file_names_it_and_its_hash(self, store):
         path = store.add("python3-a-1", distribution("a", "1"))
         store.add("python3-b-1", distribution("b", "1"))
-        store.wheels = [{"path": str(path), "file": "a-1-py3-none-any.whl", "sha256": "0" * 64}]
+        store.files = [{"path": str(path), "file": "a-1-py3-none-any.whl", "sha256": "0" * 64}]
         found = store.components()
         hashes = [{"alg": "SHA-256", "content": "0" * 64}]
         assert found["pypi:a@1"]["hashes"] == hashes

@@ -6,8 +6,8 @@
   name,
   # The [project] table of the application's pyproject.toml.
   metadata,
-  # The packages that are wheels which the project's lock names.
-  wheels,
+  # The packages that the project's lock names, from ../../python.
+  locked,
   # The image's store paths, from closure.nix.
   closure,
 }:
@@ -23,10 +23,10 @@ let
       version = metadata.version or null;
       description = metadata.description or null;
       license = metadata.license or null;
-      wheels = map (package: {
+      files = map (package: {
         path = "${package}";
-        inherit (package.wheel) file sha256;
-      }) wheels;
+        inherit (package.archive) file sha256;
+      }) (lib.filter (package: package.archive != null) locked);
       dependencies = map (text: lib.head (builtins.match "[[:space:]]*([A-Za-z0-9._-]+).*" text)) (
         metadata.dependencies or [ ]
       );

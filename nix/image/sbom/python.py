@@ -24,10 +24,10 @@ CLASSIFIERS = {
 }
 
 
-def components(store_path: Path, wheel: dict[str, str] | None) -> Iterator[Component]:
+def components(store_path: Path, file: dict[str, str] | None) -> Iterator[Component]:
     """A component for each distribution whose files lie in the store path, and are not just linked to from it.
 
-    `wheel` is the file that a lock names, if the store path was made of one: its name and SHA-256.
+    `file` is what a lock names, if the store path was made of it: its name and SHA-256.
     """
     for record in metadata_files(store_path):
         metadata = email.parser.HeaderParser().parsestr(record.read_text(errors="replace"))
@@ -48,8 +48,8 @@ def components(store_path: Path, wheel: dict[str, str] | None) -> Iterator[Compo
                 "aquasecurity:trivy:FilePath": str(record).lstrip("/"),
                 "aquasecurity:trivy:PkgID": "",
             },
-            file=wheel["file"] if wheel else "",
-            sha256=wheel["sha256"] if wheel else "",
+            file=file["file"] if file else "",
+            sha256=file["sha256"] if file else "",
             requires=requirements(metadata),
         )
 

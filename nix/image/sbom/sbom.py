@@ -24,7 +24,7 @@ from document import document
 
 def main(project: str, store_paths: str, out: str) -> None:
     described = json.loads(Path(project).read_text())
-    wheels = {Path(wheel["path"]): wheel for wheel in described["wheels"]}
+    files = {Path(file["path"]): file for file in described["files"]}
     paths = [Path(line) for line in sorted(Path(store_paths).read_text().split())]
     os_release = release_of(paths)
     Path(out).write_text(
@@ -32,19 +32,19 @@ def main(project: str, store_paths: str, out: str) -> None:
             image(described),
             application(described),
             operating_system(os_release),
-            [*parts(paths, os_release, wheels)],
+            [*parts(paths, os_release, files)],
         )
     )
 
 
 def parts(
-    paths: list[Path], os_release: dict[str, str], wheels: dict[Path, dict[str, str]]
+    paths: list[Path], os_release: dict[str, str], files: dict[Path, dict[str, str]]
 ) -> Iterator[Component]:
     """What the store paths are: a distribution's packages, Python distributions, or else what their names say."""
     licences = debian.licences_by_source(paths)
     for path in paths:
         packages = list(debian.components(path, os_release, licences))
-        distributions = list(python.components(path, wheels.get(path)))
+        distributions = list(python.components(path, files.get(path)))
         for distribution in distributions:
             # One that came in a distribution's package is both.
             distribution.requires |= {package.key for package in packages}

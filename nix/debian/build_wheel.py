@@ -1,0 +1,57 @@
+"""build_wheel.py NAME SOURCE FOLDER: build a wheel into the folder, of a source distribution or folder (PEP 517).
+
+The build systems are on PYTHONPATH.
+"""
+
+import importlib
+import os
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+
+def main(name: str, source: str, folder: str) -> None:
+    # Files in the wheel are dated 1980, the first year that a zip archive knows.
+    os.environ |= {"SOURCE_DATE_EPOCH": "315532800", "HOME": os.getcwd()}
+    target = os.path.abspath(folder)
+    os.chdir(unpacked(Path(source)))
+    system = build_system(Path("pyproject.toml"))
+    sys.path[:0] = [os.path.abspath(path) for path in system.get("backend-path", [])]
+    module, _, attribute = system.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")
+    try:
+        backend = importlib.import_module(module)
+    except ImportError as error:
+        sys.exit(
+            f"{name} is built by {module}, which cannot be imported ({error}): the package that has it must be among"
+            " `buildSystems`."
+        )
+    for part in attribute.split(".") if attribute else []:
+        backend = getattr(backend, part)
+    try:
+        backend.build_wheel(target)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a build system raises
+        sys.exit(f"{name} could not be built: {' '.join(str(error).split()) or type(error).__name__}.")
+
+
+def unpacked(source: Path) -> Path:
+    """A writable copy of the folder, or of the one that the archive holds."""
+    tree = Path("source").absolute()
+    if source.is_dir():
+        shutil.copytree(source, tree)
+        for path in (tree, *tree.rglob("*")):
+            path.chmod(path.stat().st_mode | 0o200)
+        return tree
+    # The store's name of the file, without its hash, says what it is.
+    shutil.unpack_archive(source, tree)
+    [top] = tree.iterdir()
+    return top
+
+
+def build_system(pyproject: Path) -> dict[str, Any]:
+    content: dict[str, Any] = tomllib.loads(pyproject.read_text()) if pyproject.exists() else {}
+    return dict(content.get("build-system", {}))
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,127 @@
+# A package that a lock names, as a package of the package set's Python. The set's own builder makes it: of a wheel, or else
+# of a source distribution, a folder of the project or a Git repository.
+{
+  pkgs,
+  # The Python that it is for.
+  python,
+  # ../mk-django-image.nix's.
+  libraries,
+  buildSystems,
+  # From ./lock: the folder that paths in it are relative to.
+  lock,
+}:
+package@{ name, version, ... }:
+let
+  inherit (pkgs) lib;
+
+  isWheel = package.wheel != null;
+  archive = if isWheel then package.wheel else package.sdist;
+  inherit (package) source;
+
+  # NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl, or NAME-VERSION.EXTENSION
+  part = builtins.elemAt (
+    if isWheel then
+      builtins.match "([^-]+)-([^-]+)-(.*-)?([^-]+)-([^-]+)-([^-]+)\\.whl" archive.file
+    else
+      builtins.match "(.*)-([^-]+)\\.(tar\\.[a-z0-9]+|tgz|zip)" archive.file
+  );
+  isPure = isWheel && part 5 == "any";
+
+  path = lock.folder + "/${archive.path}";
+  ofArchive =
+    if archive.path != null then
+      lib.throwIfNot (builtins.hashFile "sha256" path == archive.sha256)
+        "${lock.file} names ${archive.path} with another SHA-256 than the file has: lock again."
+        (
+          builtins.path {
+            name = archive.file;
+            inherit path;
+          }
+        )
+    else if archive.url != null then
+      pkgs.fetchurl {
+        name = archive.file;
+        inherit (archive) url sha256;
+      }
+    else
+      # Where a lock names no address, the file is where the package set has the Python index.
+      pkgs.fetchPypi (
+        {
+          pname = part 0;
+          version = part 1;
+          inherit (archive) sha256;
+        }
+        // (
+          if isWheel then
+            {
+              format = "wheel";
+              dist = part 3;
+              python = part 3;
+              abi = part 4;
+              platform = part 5;
+            }
+          else
+            { extension = part 2; }
+        )
+      );
+  repository = builtins.fetchGit {
+    url = source.git;
+    inherit (source) rev;
+    allRefs = true;
+  };
+  src =
+    if source == null then
+      ofArchive
+    else if source ? git then
+      if source ? subdirectory then "${repository}/${source.subdirectory}" else repository
+    else
+      builtins.path {
+        inherit name;
+        path = lock.folder + "/${source.path}";
+      };
+
+  compiled = {
+    nativeBuildInputs = [ pkgs.autoPatchelfHook ];
+    buildInputs = pkgs.pythonManylinuxPackages.manylinux2014 ++ libraries pkgs;
+    # What does not load is found here, not in a container. (The Debian set tries each package by itself.)
+    doCheck = true;
+    checkPhase = ''
+      find $out -type f -name '*.so*' | while read -r file; do
+        ! isELF "$file" || python3 -c 'import ctypes, os, sys; ctypes.CDLL(sys.argv[1], os.RTLD_NOW)' "$file"
+      done
+    '';
+  };
+in
+python.pkgs.buildPythonPackage (
+  {
+    pname = name;
+    inherit version src;
+    # The file that it is made of, if it is made of one; and whether that lies in the project.
+    passthru.archive =
+      if source != null then
+        null
+      else
+        {
+          inherit name version;
+          inherit (archive) file sha256;
+          local = archive.path != null;
+        };
+  }
+  // lib.optionalAttrs (!isPure) compiled
+  // (
+    if isWheel then
+      {
+        format = "wheel";
+        # Stripped libraries that auditwheel has renamed cannot be loaded.
+        dontStrip = true;
+      }
+    else
+      {
+        pyproject = true;
+        build-system = buildSystems python.pkgs;
+        # Which versions there are is the package set's affair when building, and the lock's when running.
+        pypaBuildFlags = [ "--skip-dependency-check" ];
+        dontCheckRuntimeDeps = true;
+      }
+  )
+)
