@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import signal
 import socket
 import sys
@@ -14,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.entrypoint import refusing
 from tests.entrypoint.booting import PASSWORD, SECRET_KEY, Boot, children, free_port
 from tests.entrypoint.test_boot_static import without_privileges
+
+REFUSING = Path(refusing.__file__).read_text()  # for a project to do so to itself
 
 JSON_LINES = """\
 import json, logging
@@ -176,10 +178,6 @@ def test_a_worker_that_dies_is_replaced(boot):
     running.serving()
 
 
-OTHER_USER = {"user": 65534} if os.getuid() == 0 else {}  # root may start any number of processes
-AS_OTHER_USER = {"RUN_COLLECTSTATIC": "0", "options": OTHER_USER}
-
-
 @pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 @pytest.mark.parametrize(
     ("code", "sentence"),
@@ -190,7 +188,7 @@ AS_OTHER_USER = {"RUN_COLLECTSTATIC": "0", "options": OTHER_USER}
         ),
         ("worker_tmp_dir = '/proc'", "see that /dev/shm or /tmp is writable, and worker_tmp_dir is right."),
         (
-            "import resource\nwhen_ready = lambda server: resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))",
+            "import refusing\nwhen_ready = lambda server: refusing.processes()",
             "No further process can be started: Resource temporarily unavailable; raise the limit on processes",
         ),
         (
@@ -200,62 +198,59 @@ AS_OTHER_USER = {"RUN_COLLECTSTATIC": "0", "options": OTHER_USER}
     ],
 )
 def test_no_worker_can_be_started(boot, project, code, sentence):
+    project.write("refusing.py", REFUSING)
     project.write("gunicorn_config.py", f"{code}\n")
-    running = boot(**AS_OTHER_USER)
+    running = boot()
     assert running.exit_code() == 17
     assert sentence in running.error
 
 
 @pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 def test_no_process_can_be_started_at_all(boot):
-    def limited() -> None:
-        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-
-    running = boot(RUN_COLLECTSTATIC="0", options={**OTHER_USER, "preexec_fn": limited})
+    running = boot(options={"preexec_fn": refusing.processes})
     assert running.exit_code() == 17
     assert "No further process can be started: Resource temporarily unavailable" in running.error
 
 
-LIMITED = "import resource, threading\nresource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n"
+LIMITED = "import refusing, threading\n{indent}refusing.processes()\n{indent}threading.Thread(target=print).start()\n"
 
 
 @pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 @pytest.mark.parametrize("file", ["config/wsgi.py", "config/storage.py"])
 def test_no_thread_can_be_started(boot, project, file):
     """The sentence speaks of the limit, not of the code that met it."""
+    project.write("refusing.py", REFUSING)
     project.write(
         "config/storage.py",
         "from django.contrib.staticfiles.storage import StaticFilesStorage\n"
         "class Storage(StaticFilesStorage):\n    pass\n",
     )
     project.add_setting("STORAGES['staticfiles']['BACKEND'] = 'config.storage.Storage'")
-    project.static.mkdir()
-    project.static.chmod(0o777)
     text = (project.directory / file).read_text()
     if file == "config/wsgi.py":
-        project.write(file, f"{LIMITED}threading.Thread(target=print).start()\n{text}")
+        project.write(file, LIMITED.format(indent="") + text)
     else:
-        text = text.replace("    pass\n", "    def post_process(self, *args, **options):\n")
-        project.write(
-            file,
-            f"{LIMITED.splitlines()[0]}\n{text}        {LIMITED.splitlines()[1]}\n"
-            "        threading.Thread(target=print).start()\n",
-        )
-    running = boot(options=OTHER_USER)
+        indent = " " * 8
+        method = f"    def post_process(self, *args, **options):\n{indent}{LIMITED.format(indent=indent)}"
+        project.write(file, text.replace("    pass\n", method))
+    running = boot()
     assert running.exit_code() == 17
     assert "No further process can be started: can't start new thread; raise the limit" in running.error
 
 
 @pytest.mark.proves("A server without workers ends with a sentence; one that has started goes on")
 def test_a_worker_that_cannot_be_replaced_is_waited_for(boot, project):
+    # What the kernel refuses once it refuses for good: here it must allow it again.
     project.write(
         "gunicorn_config.py",
-        "import os, resource\n_, most = resource.getrlimit(resource.RLIMIT_NPROC)\n"
-        "def pre_fork(server, worker):\n"
-        "    limit = 0 if os.path.exists('full') else most\n"
-        "    resource.setrlimit(resource.RLIMIT_NPROC, (limit, most))\n",
+        "import errno, os\nfork = os.fork\n"
+        "def limited():\n"
+        "    if os.path.exists('full'):\n"
+        "        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))\n"
+        "    return fork()\n"
+        "def when_ready(server):\n    os.fork = limited\n",
     )
-    running = boot(WEB_CONCURRENCY="2", **AS_OTHER_USER).serving()
+    running = boot(WEB_CONCURRENCY="2").serving()
     master = running.process.pid
     killed, other = running.until(lambda: len(now := children(master)) == 2 and now)
     project.write("full", "")

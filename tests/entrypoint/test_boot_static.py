@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import errno
 import fcntl
 import gzip
 import json
 import os
-import platform
 import resource
 import shutil
 import stat
-import struct
 from pathlib import Path
 
 import pytest
@@ -20,6 +17,7 @@ import pytest
 from entrypoint.static.fingerprint import MARKER
 from entrypoint.static.lock import LOCK
 from entrypoint.static.scratch import PREFIX
+from tests.entrypoint import refusing
 from tests.entrypoint.booting import free_port
 
 
@@ -218,32 +216,6 @@ def test_replicas_take_turns(boot, project):
     assert "staticfiles.json" in contents(project.static)
 
 
-SECCOMP = {"x86_64": (0xC000003E, 73), "aarch64": (0xC00000B7, 32)}  # AUDIT_ARCH, and the number of flock
-
-
-def without_locks() -> None:
-    """From now on flock fails with ENOLCK, as on some network file systems (seccomp(2), by classic BPF)."""
-    architecture, flock = SECCOMP[platform.machine()]
-    program = b"".join(
-        struct.pack("HBBI", *instruction)
-        for instruction in (
-            (0x20, 0, 0, 4),  # load the architecture
-            (0x15, 0, 3, architecture),
-            (0x20, 0, 0, 0),  # load the system call's number
-            (0x15, 0, 1, flock),
-            (0x06, 0, 0, 0x00050000 | errno.ENOLCK),
-            (0x06, 0, 0, 0x7FFF0000),  # allow
-        )
-    )
-    buffer = ctypes.create_string_buffer(program, len(program))
-    filters = ctypes.create_string_buffer(
-        struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(buffer))
-    )
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    assert prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
-    assert prctl(22, 2, filters, 0, 0) == 0  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
-
-
 @pytest.mark.proves(
     "Static directories that are tidied, hostile, or on file systems without locks are survived, and nothing outside them is touched or served"
 )
@@ -252,7 +224,7 @@ def test_replicas_on_a_file_system_without_locks(boot, project):
     replicas = [
         boot(
             GUNICORN_BIND=f"127.0.0.1:{free_port()}",
-            options={"preexec_fn": without_locks},
+            options={"preexec_fn": refusing.locks},
         )
         for _ in range(6)
     ]
