@@ -84,18 +84,21 @@ def compose(images, tmp_path):
     )
     if not program:
         unavailable("there is no Compose: apt-get install docker-compose")
-    shutil.copy(ROOT / "compose.yaml", tmp_path)
-    example = (ROOT / ".env.example").read_text()
-    for name, value in (
-        ("SECRET_KEY", PRODUCTION["SECRET_KEY"]),
-        ("POSTGRES_PASSWORD", "pa55-word-of-compose"),
-    ):
-        assert f"\n{name}=\n" in example
-        example = example.replace(f"\n{name}=\n", f"\n{name}={value}\n")
-    (tmp_path / ".env").write_text(f"{example}\nPOSTGRES_IMAGE=postgres:17-nix\n")
+    for name in ("compose.yaml", "compose.secrets.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    write_env(tmp_path, SECRET_KEY=PRODUCTION["SECRET_KEY"], POSTGRES_PASSWORD="pa55-word-of-compose")
     project = Compose(program, tmp_path)
     yield project
     project("down --volumes --timeout 3")
+
+
+def write_env(folder: Path, **values: str) -> None:
+    """Make .env of .env.example: with these values in place of its own, or of what it shows in a comment."""
+    text = (ROOT / ".env.example").read_text()
+    for name, value in values.items():
+        text, found = re.subn(rf"^#?{name}=.*$", f"{name}={value}", text, flags=re.MULTILINE)
+        assert found == 1, name
+    (folder / ".env").write_text(f"{text}\nPOSTGRES_IMAGE=postgres:17-nix\n")
 
 
 def shell_fails(command: str) -> bool:
@@ -150,6 +153,46 @@ def test_static_files_are_skipped(compose):
     backend = compose.backend
     assert "static files copied" not in backend.output
     assert backend.execute("ls", "/app/staticfiles").stdout == ""
+
+
+@pytest.mark.proves("With Compose, secrets are variables in .env, or files")
+def test_secrets_in_files_or_in_variables(compose):
+    """In files that are made as .env.example says; then the same ones in .env, on the same database."""
+    example = (ROOT / ".env.example").read_text()
+    make = re.search(r"^#     mkdir .*?(?=^#\w)", example, re.MULTILINE | re.DOTALL)
+    shell(make[0].replace("#     ", ""), compose.folder)
+    shown = {
+        name: re.search(rf"^#{name}=(.+)$", example, re.MULTILINE)[1]
+        for name in (
+            "COMPOSE_FILE",
+            "SECRET_KEY_FILE",
+            "POSTGRES_PASSWORD_FILE",
+            "DJANGO_SUPERUSER_PASSWORD_FILE",
+        )
+    }
+    write_env(compose.folder, DJANGO_SUPERUSER_USERNAME="admin", **shown)
+    compose("up -d")
+    answers(compose.health, '"status": "ok"')
+    values = {
+        name: (compose.folder / "secrets" / Path(shown[f"{name}_FILE"]).name).read_text().strip()
+        for name in ("SECRET_KEY", "POSTGRES_PASSWORD", "DJANGO_SUPERUSER_PASSWORD")
+    }
+    assert how_secrets_came(compose.backend) == dict.fromkeys(values, "from file")
+    for container in compose("ps -q").split():
+        known = docker("inspect", container)
+        assert not [name for name, value in values.items() if value in known]
+
+    write_env(compose.folder, DJANGO_SUPERUSER_USERNAME="admin", **values)
+    compose("up -d")
+    answers(compose.health, '"status": "ok"')
+    assert how_secrets_came(compose.backend) == dict.fromkeys(values, "set")
+    assert "Superuser 'admin' exists already" in compose.backend.output
+
+
+def how_secrets_came(backend: Container) -> dict[str, str]:
+    """What the boot says of the secrets it has got."""
+    (said,) = (record["configuration"] for record in backend.records if "configuration" in record)
+    return {name: value for name, value in said.items() if re.search("KEY|PASSWORD", name)}
 
 
 # --- Failure scenarios and emergency recovery -------------------------------------------------------------
