@@ -4,8 +4,15 @@
   # The package set. On networks without GitHub, `./nixw` puts ./nix/debian in its place.
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-26.05";
 
+  # Nothing, unless `./nixw` builds: Nix keeps the commit from a flake whose inputs are replaced, so it comes this way.
+  inputs.nixw.follows = "";
+
   outputs =
-    { self, nixpkgs }:
+    {
+      self,
+      nixpkgs,
+      nixw,
+    }:
     let
       inherit (nixpkgs) lib;
       # One result for each system that the package set has.
@@ -21,6 +28,7 @@
             f (
               import ./nix/outputs {
                 inherit self;
+                revision = nixw.revision or self.rev or self.dirtyRev or "dirty";
                 pkgs = nixpkgs.legacyPackages.${system};
               }
             )
@@ -43,7 +51,14 @@
       formatter = forEachSystem (project: project.formatter);
 
       # The image of any Django project: nix/mk-django-image.nix says what it takes.
-      lib.mkDjangoImage = import ./nix/mk-django-image.nix;
+      lib.mkDjangoImage =
+        {
+          revision ? null,
+          ...
+        }@arguments:
+        import ./nix/mk-django-image.nix (
+          arguments // { revision = if revision != null then revision else nixw.revision or null; }
+        );
 
       # `nix flake init -t`: a project to begin with.
       templates.default = {

@@ -48,7 +48,7 @@
   # The number of the user, and of its group. Its name is always `django`.
   uid ? 1000,
   gid ? uid,
-  # The revision of the source, for the image's labels.
+  # The revision of the source, for the image's labels. In the flake, `nixw` gives it where this is null.
   revision ? null,
 }:
 let

@@ -1,5 +1,10 @@
 # This repository's outputs for one system, from one package set.
-{ self, pkgs }:
+{
+  self,
+  pkgs,
+  # The commit, for the image's label.
+  revision,
+}:
 let
   # psycopg2 is compiled against the set's libpq: docs/decisions.md.
   fromPackageSet = [ "psycopg2" ];
@@ -12,7 +17,7 @@ let
       HTTPS_ONLY = "0";
       CORS_ALLOWED_ORIGINS = "@origin@";
     };
-    revision = self.rev or self.dirtyRev or "dirty";
+    inherit revision;
   };
   postgresImage = import ./postgres-image.nix { inherit pkgs; };
   proxyImage = import ./proxy-image.nix { inherit pkgs; };

@@ -26,7 +26,7 @@
           inherit pkgs;
           src = ./.;
           settingsModule = "mysite.settings";
-          revision = self.rev or "dirty";
+          revision = self.rev or self.dirtyRev or null;
         };
     in
     {

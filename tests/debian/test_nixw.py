@@ -22,7 +22,7 @@ PROGRAMS = {
     "git": "",
     "python3": "",
     # Prints the folder that the package set is taken from.
-    "nix": 'case $1 in --version) echo 2.8.0 ;; *) for word; do case $word in path:*) echo "$word" ;; esac; done ;; esac',
+    "nix": 'case $1 in --version) echo 2.8.0 ;; *) for word; do case $word in path:*/set-*) echo "$word" ;; esac; done ;; esac',
 }
 
 
@@ -92,7 +92,7 @@ def test_two_that_copy_the_set_at_once(start, tmp_path):
     assert [process.returncode for process in both] == [0, 0], printed
     assert len(os.listdir(copies)) == 2
     cache = tmp_path / "home/.cache/nixw"
-    (folder,) = (path for path in cache.iterdir() if path.is_dir())
+    (folder,) = (path for path in cache.iterdir() if not path.name.startswith("commit-"))
     assert [out for out, _ in printed] == [f"path:{folder}\n"] * 2
     expected = {path.name for path in (ROOT / "nix/debian").iterdir()}
     assert {path.name for path in folder.iterdir()} ^ expected <= {"__pycache__"}
