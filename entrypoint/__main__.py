@@ -22,6 +22,7 @@ Usage: entrypoint [COMMAND]
   migrate        configure, wait for the database, apply migrations
   check          configure and run Django's system checks; needs no database
   healthcheck    ask the running server; exit code 0 or 20
+  wait [-- ...]  configure, wait for the database and its migrations, then run that command
   manage ARGS    run the project's manage.py
   anything else  is executed as given
 """
@@ -65,18 +66,18 @@ def run(command: str, *rest: str) -> None:
         return
     signals.die_at_once()
     capture.start(os.environ)
-    if command not in (*COMMANDS, "manage") and not command.startswith("-"):
+    if command not in COMMANDS | WITH_ARGUMENTS and not command.startswith("-"):
         programs.execute([command, *rest])
     enter_project()
-    if command == "manage":
-        programs.manage(list(rest))
-    if command not in COMMANDS or rest:
+    if command in WITH_ARGUMENTS:
+        WITH_ARGUMENTS[command](list(rest))
+    elif command in COMMANDS and not rest:
+        COMMANDS[command]()
+    else:
         raise BootError(
             ExitCode.CONFIGURATION,
-            f"There is no command {' '.join((command, *rest))!r}: use serve, migrate, check, healthcheck,"
-            " manage ARGS, or a program's name (--help says more).",
+            f"There is no command {' '.join((command, *rest))!r}: use {programs.COMMANDS} (--help says more).",
         )
-    COMMANDS[command]()
 
 
 def enter_project() -> None:
@@ -140,7 +141,26 @@ def healthcheck() -> None:
     ask(configuration)
 
 
+def wait(arguments: list[str]) -> None:
+    """configure -> wait, also for the migrations that others apply; then become the program after `--`, if any."""
+    from .migrated import until_migrated
+
+    separator, *program = arguments or ["--"]
+    if separator != "--":
+        raise BootError(
+            ExitCode.CONFIGURATION,
+            f"wait does not take {separator!r}: write `wait -- PROGRAM ARGS`, or wait alone.",
+        )
+    configuration = run_configure()
+    until_migrated(configuration, run_wait(configuration))
+    if program[:1] == ["manage"]:
+        programs.manage(program[1:])
+    elif program:
+        programs.execute(program)
+
+
 COMMANDS = {"serve": serve, "migrate": migrate, "check": check, "healthcheck": healthcheck}
+WITH_ARGUMENTS = {"manage": programs.manage, "wait": wait}
 
 
 def run_configure() -> Configuration:

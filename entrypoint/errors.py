@@ -27,6 +27,7 @@ class ExitCode(IntEnum):
     APPLICATION = 18
     SCHEMA_AHEAD = 19
     UNHEALTHY = 20
+    NOT_MIGRATED = 21
     NOT_EXECUTABLE = 126
     NOT_FOUND = 127
     SIGINT = 130

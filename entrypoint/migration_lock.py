@@ -25,6 +25,7 @@ _HOLDER = f"""
     WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND (classid::bigint << 32) | objid::bigint = %s
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
+_GIVEN_BACK = "Another session has had the migration lock"
 _NO_TRANSACTION_TIMEOUT = "SET LOCAL transaction_timeout = 0"  # since PostgreSQL 17
 
 
@@ -53,11 +54,11 @@ def migration_lock(connection: Any, limit: int) -> Iterator[None]:
             if now >= deadline:
                 raise BootError(
                     ExitCode.MIGRATION_LOCK,
-                    f"{_holder(cursor)}, and we have waited for more than {limit} s: see what it does, or raise"
+                    f"{holder(cursor) or _GIVEN_BACK}, and we have waited for more than {limit} s: see what it does, or raise"
                     " MIGRATION_LOCK_TIMEOUT.",
                 )
             if told_at is None or now - told_at >= REMIND:
-                log.info(f"{_holder(cursor)}; waiting for it (at most {limit} s).")
+                log.info(f"{holder(cursor) or _GIVEN_BACK}; waiting for it (at most {limit} s).")
                 told_at = now
             time.sleep(min(POLL, deadline - now))
         cursor.execute(_NO_TIMEOUTS)
@@ -67,11 +68,12 @@ def migration_lock(connection: Any, limit: int) -> Iterator[None]:
         _verify(cursor)
 
 
-def _holder(cursor: Any) -> str:
+def holder(cursor: Any) -> str:
+    """Who has the migration lock, as the beginning of a sentence; "" if nobody has."""
     cursor.execute(_HOLDER, [LOCK])
     row = cursor.fetchone()
-    if row is None:  # given back just now
-        return "Another session has had the migration lock"
+    if row is None:
+        return ""
     is_replica, *columns = row
     session = sessions.described(*columns)
     if is_replica:

@@ -9,6 +9,8 @@ from pathlib import Path
 from . import capture, secretfiles, signals, variables
 from .errors import BootError, ExitCode
 
+COMMANDS = "serve, migrate, check, healthcheck, wait, manage ARGS, or a program's name"
+
 
 def manage(arguments: list[str]) -> None:
     """Replace this process with the project's manage.py, with the secrets from files resolved."""
@@ -32,8 +34,7 @@ def execute(command: list[str]) -> None:
     except FileNotFoundError:
         raise BootError(
             ExitCode.NOT_FOUND,
-            f"There is no program {command[0]!r}: use serve, migrate, check, healthcheck, manage ARGS, or a"
-            " program's name (--help says more).",
+            f"There is no program {command[0]!r}: use {COMMANDS} (--help says more).",
         ) from None
     except (OSError, ValueError) as error:
         raise BootError(

@@ -19,7 +19,7 @@ def compare(configuration: Configuration, connection: Any) -> None:
     Raises BootError: SCHEMA_AHEAD if there are some, or if it cannot be told, and SCHEMA_AHEAD=refuse.
     """
     try:
-        applied = _applied(connection)
+        applied = applied_migrations(connection)
         unfinished.warn(connection, applied)
         ahead = _ahead(applied)
     except Exception as error:  # no right to read the table, a migration that cannot be imported
@@ -60,7 +60,7 @@ def _ahead(applied: list[tuple[str, str]]) -> list[str]:
     return [f"{app}.{name}" for app, name, later in found if later or app not in begun]
 
 
-def _applied(connection: Any) -> list[tuple[str, str]]:
+def applied_migrations(connection: Any) -> list[tuple[str, str]]:
     """The rows of django_migrations, oldest first; none if there is no such table."""
     from django.db.migrations.recorder import MigrationRecorder
 

@@ -197,7 +197,7 @@ def test_arguments_that_nobody_reads(boot, arguments):
 def test_help(boot):
     running = boot("--help")
     assert running.exit_code() == 0
-    for command in ("serve", "migrate", "check", "healthcheck", "manage"):
+    for command in ("serve", "migrate", "check", "healthcheck", "wait", "manage"):
         assert f"\n  {command} " in running.output
 
 
