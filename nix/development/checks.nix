@@ -55,11 +55,10 @@ let
   pytest = folder: "python -m pytest -q -p no:cacheprovider ${folder}";
 
   # A project in whose folder everything lies that has no place in an image.
-  untidy =
-    (import ../image/project.nix {
-      inherit pkgs;
-      src = ../../tests/nix/untidy;
-    }).package;
+  untidy = import ../image/project.nix {
+    inherit pkgs;
+    src = ../../tests/nix/untidy;
+  };
 
   # The project that `nix flake init -t` gives.
   template = import ../mk-django-image.nix {
@@ -102,7 +101,9 @@ in
   backend = check "backend" (pytest "tests/backend");
   debian = check "debian" "PATH=$PATH:${pkgs.bashInteractive}/bin ${pytest "tests/debian"}";
   docs = check "docs" (pytest "tests/docs");
-  image = check "image" "IMAGE=${image} UNTIDY=${untidy} ${pytest "tests/image"}";
+  image = check "image" "IMAGE=${image} UNTIDY=${untidy.package} LEFT_OUT=${
+    pkgs.writeText "left-out.json" (builtins.toJSON untidy.leftOut)
+  } ${pytest "tests/image"}";
   bench = check "bench" "BENCH=${
     import ./bench.nix { inherit pkgs image; }
   }/bin/bench ${pytest "tests/bench"}";

@@ -1,6 +1,6 @@
-"""Byte-compile a project, in place, as if it lay in /app. Arguments: its folder.
+"""Byte-compile a project, in place, as if it lay in /app. Arguments: its folder, and what was left out of it.
 
-A file with a syntax error stays as it is, and the build goes on: it may be a template of code, which nobody imports. What
+Nobody shall look for what was left out, so it is shown. A file with a syntax error stays as it is, and the build goes on: it may be a template of code, which nobody imports. What
 Python says of it is shown, even where Nix keeps the logs of its builds to itself.
 """
 
@@ -11,9 +11,14 @@ import os
 import subprocess
 import sys
 
+# Nix's levels, both of which it shows without being asked.
+WARNING, NOTICE = 1, 2
+
 
 def main() -> None:
-    [folder] = sys.argv[1:]
+    folder, *left_out = sys.argv[1:]
+    if left_out:
+        show(NOTICE, f"The image leaves out of the project: {', '.join(left_out)}.")
     # Python compares hashes, since times say nothing here: a file that is mounted over one of these counts.
     options = ["-q", "--invalidation-mode", "checked-hash", "-s", folder, "-p", "/app", folder]
     compiling = subprocess.run(
@@ -26,14 +31,15 @@ def main() -> None:
     )
     print(compiling.stdout, end="")
     if compiling.returncode:
-        warn(
-            f"These files of the project cannot be compiled, and are in the image as they are:\n{compiling.stdout}"
+        show(
+            WARNING,
+            f"These files of the project cannot be compiled, and are in the image as they are:\n{compiling.stdout}",
         )
 
 
-def warn(message: str) -> None:
-    """Have Nix show a message, as one of its own warnings: a line of this form in a build's output is read by it."""
-    print("@nix", json.dumps({"action": "msg", "level": 1, "msg": message}))
+def show(level: int, message: str) -> None:
+    """Have Nix show a message, as one of its own: a line of this form in a build's output is read by it."""
+    print("@nix", json.dumps({"action": "msg", "level": level, "msg": message}))
 
 
 main()

@@ -17,7 +17,8 @@ let
   chosen = python;
   inherit (pkgs) lib;
 
-  # In the project's top folder: what a run leaves behind, what is for people, and what the image is made by.
+  # In the project's top folder, unless it is a Python package: what a run leaves behind, what is for people, and what the
+  # image is made by.
   unwantedOnTop = [
     "logs"
     "media"
@@ -55,14 +56,42 @@ let
       "tests.py"
     ];
 
+  isApp = path: builtins.pathExists (path + "/apps.py") || builtins.pathExists (path + "/models.py");
+  # conf.py is Sphinx's, which documents.
+  isPackage =
+    path:
+    builtins.any (name: lib.hasSuffix ".py" name && name != "conf.py") (
+      builtins.attrNames (builtins.readDir path)
+    );
+  isKept =
+    path: type:
+    !(unwanted path type)
+    && !(
+      dirOf path == toString src
+      && lib.elem (baseNameOf path) unwantedOnTop
+      && !(type == "directory" && isPackage path)
+    );
+
   source = lib.cleanSourceWith {
     src = checked;
     name = "source";
-    filter =
-      path: type:
-      !(unwanted path type) && !(dirOf path == toString src && lib.elem (baseNameOf path) unwantedOnTop);
+    filter = isKept;
   };
-  isApp = path: builtins.pathExists (path + "/apps.py") || builtins.pathExists (path + "/models.py");
+
+  # What is not in the image of a folder of the project, "" or one that ends in a slash.
+  leftOutOf =
+    folder:
+    lib.concatLists (
+      lib.mapAttrsToList (
+        name: type:
+        if !(isKept "${toString src}/${folder}${name}" type) then
+          [ (folder + name) ]
+        else if type == "directory" then
+          leftOutOf "${folder}${name}/"
+        else
+          [ ]
+      ) (builtins.readDir (src + "/${folder}"))
+    );
 
   # What is missing is said here, in a sentence, rather than by a container that does not start.
   has = file: builtins.pathExists (src + "/${file}");
@@ -146,10 +175,13 @@ rec {
       content.project
   );
 
+  # Paths of what the image leaves out of it.
+  leftOut = leftOutOf "";
+
   # Compiled for /app, where the image has it, and so without a trace of the store.
   package = pkgs.runCommand "project" { } ''
     cp -r ${source} $out
     chmod -R u+w $out
-    ${python}/bin/python3 ${./compile.py} $out
+    ${python}/bin/python3 ${./compile.py} $out ${lib.escapeShellArgs leftOut}
   '';
 }

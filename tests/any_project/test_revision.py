@@ -26,7 +26,17 @@ def checkout(tmp_path: Path):
                 (tree / name).chmod((folder / name).stat().st_mode)
         git(tree, "init", "--quiet")
         git(tree, "add", ".")
-        git(tree, "-c", "user.name=A Test", "-c", "user.email=test@example.org", "commit", "--quiet", "-m", "All")
+        git(
+            tree,
+            "-c",
+            "user.name=A Test",
+            "-c",
+            "user.email=test@example.org",
+            "commit",
+            "--quiet",
+            "-m",
+            "All",
+        )
         return tree
 
     return make

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import stat
 import tarfile
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from bench.archive import path_of, read_layer
+from tests.image.conftest import given
 
+UNTIDY = Path(__file__).parents[1] / "nix/untidy"
 WRITABLE = {"app", "app/staticfiles", "app/media", "app/logs"}
 
 
@@ -197,6 +201,8 @@ def test_what_a_working_tree_collects_stays_out(untidy):
         "app/models.py",
         "app/static/app/media/logo.svg",
         "app/template.py",
+        # An app of that name.
+        "debian/apps.py",
         "manage.py",
         "pyproject.toml",
     ]
@@ -204,4 +210,16 @@ def test_what_a_working_tree_collects_stays_out(untidy):
     assert sorted(compiled) == [
         "__pycache__/manage.cpython-313.pyc",
         "app/__pycache__/models.cpython-313.pyc",
+        "debian/__pycache__/apps.cpython-313.pyc",
     ]
+
+
+def test_what_is_left_out_is_known(untidy):
+    left_out = json.loads(given("LEFT_OUT").read_text())
+    everything = {path.relative_to(UNTIDY) for path in UNTIDY.rglob("*") if path.is_file()}
+    kept = {path for path in everything if (untidy / path).exists()}
+    assert {
+        path for path in everything - kept if not any(path.is_relative_to(out) for out in left_out)
+    } == set()
+    assert {path for path in kept if any(path.is_relative_to(out) for out in left_out)} == set()
+    assert {"docs", "logs", "media", ".env", "app/tests.py", "app/tests"} <= set(left_out)
