@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import origin
 from .errors import describe
 
 ALIAS = "default"
@@ -22,7 +23,7 @@ def problems() -> list[str]:
         part and not (part.isascii() and part.isdecimal() and 0 < int(part) < 65536)
         for part in port.split(",")
     ):
-        found.append(f"The database's port is {port!r}: use a number from 1 to 65535 (POSTGRES_PORT).")
+        found.append(f"The database's port is {port!r}: use a number from 1 to 65535 ({origin.of('PORT')}).")
     try:
         connection = connections[ALIAS]
         if connection.vendor == "postgresql":

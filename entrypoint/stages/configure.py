@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from .. import log, redaction, secretfiles, variables
+from .. import log, origin, redaction, secretfiles, variables
 from ..configuration import Configuration, misspelt, read
 from ..errors import BootError, ExitCode, describe
 
@@ -38,9 +38,11 @@ def configure() -> Configuration:
     configuration = read(os.environ, problems)
     export(configuration)
     found = list(problems.values()) + _project_problems(configuration)
+    with origin.noted():
+        of_django = _django_problems(configuration, skip="DJANGO_SETTINGS_MODULE" in problems)
     found += [
         line
-        for line in _django_problems(configuration, skip="DJANGO_SETTINGS_MODULE" in problems)
+        for line in of_django
         # Both read the variable; one sentence about it is enough.
         if not any(re.search(rf"\b{name}(_FILE)?\b", line) for name in problems)
     ]

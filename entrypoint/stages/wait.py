@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .. import database, log
+from .. import database, log, origin
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 
@@ -19,21 +19,24 @@ PAUSE = 2.0  # seconds from one attempt's start to the next one's
 TRY = 3  # seconds that one pg_isready may take
 REMIND = 10.0  # seconds after which an unchanged reason is logged again
 
-# What waiting cannot mend, by the server's or libpq's own words, with what to do about it. A text that
-# matches none of these (servers also speak other languages) is retried until the deadline.
-PERMANENT = (
+# What waiting cannot mend, by the server's or libpq's own words, with what to do about it, and the keys of DATABASES whose
+# origin the advice names. A text that matches none of these (servers also speak other languages) is retried until
+# the deadline.
+PERMANENT: tuple[tuple[str, ...], ...] = (
     (
         r"password authentication failed|SASL authentication failed|wrong password",
-        "check the user and password (POSTGRES_USER, POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE)",
+        "check the user and password ({})",
+        "USER",
+        "PASSWORD",
     ),
-    (r"no password supplied", "set the password (POSTGRES_PASSWORD or POSTGRES_PASSWORD_FILE)"),
+    (r"no password supplied", "set the password ({})", "PASSWORD"),
     (
         r"(?:Peer|Ident|GSSAPI|SSPI|LDAP|PAM|RADIUS|certificate) authentication failed",
         "check the server's pg_hba.conf",
     ),
-    (r"role \".*\" does not exist|no such user", "create the role, or correct POSTGRES_USER"),
-    (r"role \".*\" is not permitted to log in", "give the role LOGIN, or correct POSTGRES_USER"),
-    (r"database \".*\" does not exist|no such database", "create the database, or correct POSTGRES_DB"),
+    (r"role \".*\" does not exist|no such user", "create the role, or correct {}", "USER"),
+    (r"role \".*\" is not permitted to log in", "give the role LOGIN, or correct {}", "USER"),
+    (r"database \".*\" does not exist|no such database", "create the database, or correct {}", "NAME"),
     (
         r"database \".*\" is not currently accepting connections",
         "allow connections to it, or use another one",
@@ -45,8 +48,8 @@ PERMANENT = (
         r"root certificate file .* does not exist|does not match host name",
         "check sslmode and the certificates",
     ),
-    (r"definition of service .* not found|invalid (?:dsn|connection option|port number)", "check DATABASES"),
-    (r"invalid \S+ value|invalid integer value", "check DATABASES"),
+    (r"definition of service .* not found|invalid (?:dsn|connection option|port number)", "check {}"),
+    (r"invalid \S+ value|invalid integer value", "check {}"),
 )
 
 # What waiting did not mend, though the server was found.
@@ -84,7 +87,8 @@ def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = No
     if re.search(EXHAUSTED, reason):
         advice = "Close some connections (fewer workers or replicas), or raise the limit (max_connections)."
     else:
-        advice = "Check that the server runs and that the address is right (POSTGRES_HOST, POSTGRES_PORT)."
+        address = origin.of("HOST", "PORT")
+        advice = f"Check that the server runs and that the address is right ({address})."
     raise BootError(
         ExitCode.DATABASE_UNAVAILABLE, f"{target} was not available within {limit} s: {reason}. {advice}"
     )
@@ -108,15 +112,16 @@ def _attempt(connection: Any, target: str, deadline: float, meanwhile: Callable[
         # Django keeps one that broke while it was set up, and would take it for an open one the next time.
         connection.close()
         reason = _reason(str(error))
-        for pattern, advice in PERMANENT:
+        for pattern, advice, *keys in PERMANENT:
             if re.search(pattern, reason):
                 raise BootError(
-                    ExitCode.DATABASE_REFUSED, f"{target} refuses the connection: {reason}; {advice}."
+                    ExitCode.DATABASE_REFUSED,
+                    f"{target} refuses the connection: {reason}; {advice.format(origin.of(*keys))}.",
                 ) from error
         return reason
     except Exception as error:  # such as an option that libpq does not know, or a server too old for Django
         raise BootError(
-            ExitCode.DATABASE_REFUSED, f"{target} cannot be used: {describe(error)}; check DATABASES."
+            ExitCode.DATABASE_REFUSED, f"{target} cannot be used: {describe(error)}; check {origin.of()}."
         ) from error
 
 

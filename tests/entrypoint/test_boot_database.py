@@ -16,7 +16,7 @@ import pytest
 from entrypoint import configuration
 from entrypoint.errors import BootError
 from entrypoint.stages import wait as wait_stage
-from tests.entrypoint.booting import PASSWORD, free_port
+from tests.entrypoint.booting import FILES, PASSWORD, free_port
 
 
 @pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")
@@ -39,6 +39,7 @@ def test_thirty_attempts_in_sixty_seconds(monkeypatch):
 
     monkeypatch.setattr(wait_stage.database, "own_connection", lambda: SimpleNamespace(vendor="postgresql"))
     monkeypatch.setattr(wait_stage.database, "name", lambda _: "PostgreSQL")
+    monkeypatch.setattr(wait_stage.origin, "of", lambda *_: "the settings")
     monkeypatch.setattr(wait_stage, "_attempt", attempt)
     monkeypatch.setattr(wait_stage.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(wait_stage.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
@@ -135,6 +136,54 @@ def test_what_waiting_cannot_mend_fails_at_once(boot, changes, reason, advice):
     assert advice in running.error
     assert PASSWORD not in running.output
     assert "wrong-password" not in running.output
+
+
+URL = (
+    "DATABASES['default'].update(HOST=url.hostname, PORT=url.port, USER=url.username, PASSWORD=url.password)"
+)
+
+
+@pytest.mark.proves("Advice names the variables that the project uses")
+@pytest.mark.parametrize(
+    ("settings", "variables", "advice"),
+    [
+        (
+            f"from urllib.parse import urlsplit\nurl = urlsplit(os.environ['DATABASE_URL'])\n{URL}",
+            {"DATABASE_URL": "postgresql://app:wrong-password@127.0.0.1:{port}/shop"},
+            {"login": "(DATABASE_URL)", "address": "(DATABASE_URL)"},
+        ),
+        (
+            (
+                "DATABASES['default'].update(HOST=os.getenv('DB_HOST', '127.0.0.1'), PORT=os.environ['DB_PORT'],"
+                " USER=os.environ.get('DB_USERNAME', 'app'), PASSWORD=os.environ['DB_PASS'])"
+            ),
+            {"DB_PORT": "{port}", "DB_PASS": "wrong-password", "DB_HOST_OF_A_REPLICA": "127.0.0.1"},
+            {"login": "(DB_USERNAME, DB_PASS)", "address": "(DB_HOST, DB_PORT)"},
+        ),
+        (
+            (
+                "PORT = int((BASE_DIR / 'port').read_text())\nDATABASES['default'].update(HOST='127.0.0.1', PORT=PORT,"
+                " USER='app', PASSWORD='wrong-password')"
+            ),
+            {},
+            {
+                "login": "(the settings' DATABASES['default'])",
+                "address": "(the settings' DATABASES['default'])",
+            },
+        ),
+    ],
+    ids=["a URL", "other names", "none"],
+)
+def test_advice_names_what_the_project_reads(boot, project, cluster, settings, variables, advice):
+    of_others = re.sub(r"os.environ.get\(.*\)", '"x"', FILES["config/settings/production.py"])
+    project.write("config/settings/production.py", f"{of_others}\n{settings}\n")
+    for port, exit_code, told in ((cluster.port, 12, "login"), (free_port(), 11, "address")):
+        project.write("port", str(port))
+        given = {name: value.format(port=port) for name, value in variables.items()}
+        running = boot(**given, DATABASE_WAIT_TIMEOUT="1")
+        assert running.exit_code() == exit_code
+        assert advice[told] in running.error
+        assert "POSTGRES" not in running.error
 
 
 @pytest.mark.proves("What waiting cannot mend fails at once")
@@ -279,7 +328,7 @@ def test_signals_end_a_connection_that_hangs(boot):
 )
 def test_reasons(text, reason, permanent):
     assert wait_stage._reason(text) == reason
-    assert any(re.search(pattern, reason) for pattern, _ in wait_stage.PERMANENT) == permanent
+    assert any(re.search(pattern, reason) for pattern, *_ in wait_stage.PERMANENT) == permanent
     assert bool(re.search(wait_stage.EXHAUSTED, reason)) == ("too many" in text or "slots" in text)
 
 
