@@ -99,8 +99,35 @@ class TestNixpkgs:
             "generic:tool@0-unstable-2025-01-31": "pkg:generic/tool@0-unstable-2025-01-31",
             "generic:x@1.0-rc": "pkg:generic/x@1.0-rc",
         }
-        assert found["generic:glibc@2.40-66"]["cpe"] == "cpe:2.3:a:gnu:glibc:2.40-66:*:*:*:*:*:*:*"
+        assert found["generic:glibc@2.40-66"]["cpe"] == "cpe:2.3:a:gnu:glibc:2.40:*:*:*:*:*:*:*"
         assert found["generic:gtk+3@3.24.1"]["cpe"] == r"cpe:2.3:a:*:gtk\+3:3.24.1:*:*:*:*:*:*:*"
+
+    @pytest.mark.parametrize(
+        ("name", "product"),
+        [
+            # As store paths of nixpkgs of 2025 and 2026 are named.
+            ("bash-5.3p9", "gnu:bash:5.3"),
+            ("bash-interactive-5.3p3", "gnu:bash:5.3"),
+            ("expat-2.7.5", "libexpat_project:libexpat:2.7.5"),
+            ("gcc-15.2.0-lib", "gnu:gcc:15.2.0"),
+            ("gdbm-1.26-lib", "gnu:gdbm:1.26"),
+            ("glibc-2.42-51", "gnu:glibc:2.42"),
+            ("glibc-2.42-67-dev", "gnu:glibc:2.42"),
+            ("libpq-17.7", "postgresql:postgresql:17.7"),
+            ("ncurses-6.6", "gnu:ncurses:6.6"),
+            # Its own version has such an ending.
+            ("openssh-10.5p1", "*:openssh:10.5p1"),
+            ("openssl-3.6.1", "openssl:openssl:3.6.1"),
+            ("readline-8.3p3", "gnu:readline:8.3"),
+            ("sqlite-3.51.2", "sqlite:sqlite:3.51.2"),
+            ("util-linux-minimal-2.42-lib", "kernel:util-linux:2.42"),
+            ("xz-5.8.3", "tukaani:xz:5.8.3"),
+        ],
+    )
+    def test_platform_names_have_the_upstream_version(self, store, name, product):
+        store.add(name)
+        [component] = store.components().values()
+        assert component["cpe"] == f"cpe:2.3:a:{product}:*:*:*:*:*:*:*"
 
     def test_outputs_of_a_package_are_one_component(self, store):
         paths = [store.add(name) for name in ("openssl-3.5.1", "openssl-3.5.1-bin", "openssl-3.5.1-dev")]

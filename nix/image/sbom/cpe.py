@@ -7,6 +7,7 @@ import re
 # Vendor and product as that database has them, of what a Python image is made of, by the name in nixpkgs.
 PRODUCTS = {
     "bash": ("gnu", "bash"),
+    "bash-interactive": ("gnu", "bash"),
     "busybox": ("busybox", "busybox"),
     "bzip2": ("bzip", "bzip2"),
     "expat": ("libexpat_project", "libexpat"),
@@ -31,10 +32,19 @@ PRODUCTS = {
     "zlib": ("zlib", "zlib"),
 }
 
+# What nixpkgs puts behind the upstream version, of which alone the database speaks: how many patches there are of it.
+PATCHES = {
+    "bash": r"p\d+$",
+    "glibc": r"-\d+$",
+    "readline": r"p\d+$",
+}
+
 
 def application(name: str, version: str) -> str:
     """The formatted string (NIST IR 7695, 6.2) of a program; any vendor where the table above does not know."""
     vendor, product = PRODUCTS.get(name, ("*", name))
+    if product in PATCHES:
+        version = re.sub(PATCHES[product], "", version)
     return f"cpe:2.3:a:{_bind(vendor)}:{_bind(product)}:{_bind(version)}:*:*:*:*:*:*:*"
 
 
