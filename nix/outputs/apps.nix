@@ -2,23 +2,16 @@
 { pkgs, image }:
 let
   bench = import ../development/bench.nix { inherit pkgs image; };
+  app = description: program: {
+    type = "app";
+    inherit program;
+    meta = { inherit description; };
+  };
 in
 {
-  default = {
-    type = "app";
-    program = "${image.run}/bin/run";
-  };
-  bench = {
-    type = "app";
-    program = "${bench}/bin/bench";
-  };
-  # The image to standard output, to be loaded without a file in between.
-  image-stream = {
-    type = "app";
-    program = "${image.stream}";
-  };
-  push = {
-    type = "app";
-    program = "${image.push}/bin/push";
-  };
+  default = app "The backend on a PostgreSQL of its own" "${image.run}/bin/run";
+  bench = app "Measure boot, size and rebuild" "${bench}/bin/bench";
+  # To be loaded without a file in between.
+  image-stream = app "Write the image to standard output" "${image.stream}";
+  push = app "Push the image to a registry, only the layers that it lacks" "${image.push}/bin/push";
 }

@@ -40,6 +40,7 @@
         default = {
           type = "app";
           program = "${(imageFor pkgs).run}/bin/run";
+          meta.description = "The project on a PostgreSQL of its own";
         };
       });
     };
