@@ -135,7 +135,7 @@ def healthcheck() -> None:
 
     problems: dict[str, str] = {}
     configuration = read(os.environ, problems)
-    for name in ("GUNICORN_BIND", "HEALTHCHECK_PATH"):
+    for name in ("GUNICORN_BIND", "PORT", "GUNICORN_CMD_ARGS", "HEALTHCHECK_PATH", "HEALTHCHECK_COMMAND"):
         if name in problems:
             raise BootError(ExitCode.CONFIGURATION, problems[name])
     ask(configuration)
@@ -153,10 +153,8 @@ def wait(arguments: list[str]) -> None:
         )
     configuration = run_configure()
     until_migrated(configuration, run_wait(configuration))
-    if program[:1] == ["manage"]:
-        programs.manage(program[1:])
-    elif program:
-        programs.execute(program)
+    if program:
+        programs.become(program)
 
 
 COMMANDS = {"serve": serve, "migrate": migrate, "check": check, "healthcheck": healthcheck}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import re
+import shlex
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -34,8 +35,10 @@ class Configuration(NamedTuple):
     graceful_timeout: int
     host: str
     port: int
+    gunicorn_arguments: tuple[str, ...]
     log_to_files: bool
     healthcheck_path: str
+    healthcheck_command: tuple[str, ...]
     superuser: bool
     explicit: frozenset[str]
 
@@ -49,6 +52,8 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
     """Parse all variables. What is wrong goes to `problems`, by variable; a harmless value stands in."""
     reader = _Reader(environ, problems)
     host, port = reader.address("GUNICORN_BIND")
+    if environ.get("PORT") and not environ.get("GUNICORN_BIND"):
+        port = reader.integer("PORT")
     reader.choice("LOG_FORMAT")
     return Configuration(
         settings_module=reader.text("DJANGO_SETTINGS_MODULE"),
@@ -65,8 +70,10 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         graceful_timeout=reader.integer("GUNICORN_GRACEFUL_TIMEOUT"),
         host=host,
         port=port,
+        gunicorn_arguments=reader.words("GUNICORN_CMD_ARGS"),
         log_to_files=reader.flag("GUNICORN_LOG_TO_FILES"),
         healthcheck_path=reader.text("HEALTHCHECK_PATH"),
+        healthcheck_command=reader.words("HEALTHCHECK_COMMAND"),
         superuser=reader.superuser(),
         explicit=frozenset(name for name in BY_NAME if environ.get(name)),
     )
@@ -134,6 +141,13 @@ class _Reader:
         else:
             return value
         return variable.default
+
+    def words(self, name: str) -> tuple[str, ...]:
+        try:
+            return tuple(shlex.split(self._value(name)))
+        except ValueError as error:
+            self._refuse(name, f"quote it as in a shell ({str(error).lower()})")
+            return ()
 
     def choice(self, name: str) -> str:
         variable = BY_NAME[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 
-from . import log
+from . import log, programs, role
 from .configuration import Configuration
 from .errors import BootError, ExitCode
 from .served import Address, published
@@ -16,10 +16,19 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 def healthcheck(configuration: Configuration) -> None:
-    """Request HEALTHCHECK_PATH. Raises BootError (UNHEALTHY) unless the answer is 200 to 299."""
+    """Become HEALTHCHECK_COMMAND, or request HEALTHCHECK_PATH of whoever is here to serve.
+
+    Raises BootError: UNHEALTHY unless the answer is 200 to 299; what `programs` raises.
+    """
+    if configuration.healthcheck_command:
+        programs.become(configuration.healthcheck_command)
+    started_as = role.started_as()
+    if started_as in role.NOT_TO_SERVE:
+        log.info(f"Healthy: it lives, and was started to {started_as}, not to serve.")
+        return
     address: Address = configuration.host, configuration.port
     # Set by the operator, it wins over the project's own, as it does for the server.
-    if "GUNICORN_BIND" not in configuration.explicit:
+    if "GUNICORN_BIND" not in configuration.explicit or configuration.gunicorn_arguments:
         address = published() or address
     path = configuration.healthcheck_path
     connection = _connection(address)
@@ -28,6 +37,9 @@ def healthcheck(configuration: Configuration) -> None:
         connection.request("GET", path, headers={"X-Forwarded-Proto": "https", "Connection": "close"})
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, ConnectionRefusedError) and started_as != role.SERVE:
+            log.info(f"Healthy: it lives, and {started_as} does not serve.")
+            return
         reason = str(error) or type(error).__name__
         raise BootError(
             ExitCode.UNHEALTHY, f"Unhealthy: no answer from {_shown(address)}{path}: {reason}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import capture, secretfiles, signals, variables
@@ -21,6 +22,14 @@ def manage(arguments: list[str]) -> None:
     if not Path("manage.py").is_file():
         raise BootError(ExitCode.NOT_FOUND, f"{Path.cwd()} has no manage.py: nothing to run.")
     execute([sys.executable, "manage.py", *arguments])
+
+
+def become(command: Sequence[str]) -> None:
+    """Replace this process with a program, or with the project's manage.py if that is its name. Raises BootError."""
+    if command[0] == "manage":
+        manage(list(command[1:]))
+    else:
+        execute(list(command))
 
 
 def execute(command: list[str]) -> None:

@@ -19,6 +19,7 @@ class Kind(StrEnum):
     ADDRESS = "host:port"
     CHOICE = "choice"
     PATH = "path"
+    WORDS = "words as in a shell"
     TEXT = "text"
     SECRET = "secret"
 
@@ -111,6 +112,20 @@ VARIABLES = (
     ),
     Variable("GUNICORN_BIND", Kind.ADDRESS, "0.0.0.0:8000", "Address and port to serve; IPv6 as [::]:8000."),
     Variable(
+        "PORT",
+        Kind.INTEGER,
+        "",
+        "The port to serve, on 0.0.0.0, if GUNICORN_BIND is not set: what Cloud Run, Heroku and others say.",
+        low=1,
+        high=65535,
+    ),
+    Variable(
+        "GUNICORN_CMD_ARGS",
+        Kind.WORDS,
+        "",
+        "gunicorn's command line options; they win over everything else.",
+    ),
+    Variable(
         "GUNICORN_LOG_TO_FILES",
         Kind.FLAG,
         "0",
@@ -124,6 +139,12 @@ VARIABLES = (
         choices=("json", "console"),
     ),
     Variable("HEALTHCHECK_PATH", Kind.PATH, "/api/health/", "What the command `healthcheck` requests."),
+    Variable(
+        "HEALTHCHECK_COMMAND",
+        Kind.WORDS,
+        "",
+        "What the command `healthcheck` runs instead: a program, or manage and its arguments.",
+    ),
     Variable(
         "DJANGO_SUPERUSER_USERNAME",
         Kind.TEXT,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import runpy
+from importlib import import_module
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -12,14 +13,16 @@ from gunicorn.util import import_app
 from .. import capture
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
+from . import arguments
 from .address import shown
 from .logger import GunicornLogger
 
 CONFIG_FILES = ("gunicorn_config.py", "gunicorn.conf.py")
 LOGS = "logs"
-# Set in the environment, these win over the project's configuration file.
+# Set in the environment, these win over the project's configuration file; GUNICORN_CMD_ARGS over both.
 _SETTINGS_OF = {
     "GUNICORN_BIND": ("bind",),
+    "PORT": ("bind",),
     "WEB_CONCURRENCY": ("workers",),
     "GUNICORN_TIMEOUT": ("timeout",),
     "GUNICORN_GRACEFUL_TIMEOUT": ("graceful_timeout",),
@@ -59,13 +62,16 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def load_config(self) -> None:
         """Fill `self.cfg`; called by gunicorn."""
-        file = next((name for name in CONFIG_FILES if os.path.exists(name)), "")
+        settings = arguments.parse(self._configuration.gunicorn_arguments)
+        found = next((name for name in CONFIG_FILES if os.path.exists(name)), "")
+        file = str(settings.get("config") or found)
         self._set(self._defaults(), "the entrypoint")
         if file:
             self._set(self._settings_in(file), file)
         values = self._defaults()
         explicit = _SETTINGS_OF.keys() & self._configuration.explicit
         self._set({setting: values[setting] for name in explicit for setting in _SETTINGS_OF[name]}, "")
+        self._set(settings, "GUNICORN_CMD_ARGS")
 
     def load(self) -> Any:
         """Import the application; called by gunicorn."""
@@ -124,7 +130,9 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def _settings_in(self, file: str) -> dict[str, Any]:
         try:
-            return runpy.run_path(file, run_name="__config__")
+            if file.startswith("python:"):
+                return vars(import_module(file.removeprefix("python:")))
+            return runpy.run_path(file.removeprefix("file:"), run_name="__config__")
         except (Exception, SystemExit) as error:
             raise BootError(
                 ExitCode.SERVER,

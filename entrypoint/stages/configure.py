@@ -89,6 +89,10 @@ def _project_problems(configuration: Configuration) -> list[str]:
             f"GUNICORN_LOG_TO_FILES is on, but {directory / 'logs'} is not a directory that uid {os.getuid()}"
             " may write to: mount a writable volume there, or set GUNICORN_LOG_TO_FILES=0."
         )
+    if configuration.gunicorn_arguments:
+        from ..server import arguments
+
+        found += arguments.problems(configuration.gunicorn_arguments)
     return found
 
 

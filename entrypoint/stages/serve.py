@@ -64,12 +64,11 @@ def serve(configuration: Configuration) -> None:
 
 
 def _tell_health_check(configuration: Configuration, arbiter: Master) -> None:
-    """The first address, if it is the project's own: what the variables say, the health check knows."""
+    """The first address, unless it is the one that the health check knows by GUNICORN_BIND or PORT."""
     bound = [listener.sock.getsockname() for listener in arbiter.LISTENERS] or arbiter.cfg.address
     first = bound[0]
     address = tuple(first[:2]) if isinstance(first, tuple) else os.fsdecode(first)
-    known = "GUNICORN_BIND" in configuration.explicit or address == (configuration.host, configuration.port)
-    publish(None if known else address)
+    publish(None if address == (configuration.host, configuration.port) else address)
 
 
 def _warn_of_media() -> None:

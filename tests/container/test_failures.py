@@ -430,6 +430,18 @@ def test_healthy_at_an_address_of_the_projects_own(lab, database, tmp_path):
     boot.start().until_healthy()
 
 
+@pytest.mark.proves("The health check is right in a container that does not serve")
+def test_a_container_that_does_not_serve_is_healthy_while_it_lives(lab, database):
+    """One that waits for migrations, one that is a program, and one whose own command says that it is not well."""
+    options = ("--health-interval", "1s", "--health-retries", "1", "--health-start-period", "0s")
+    wait = lab.backend("wait", options=options, **database.environment)
+    program = lab.backend("sleep", "600", options=options, **database.environment)
+    unwell = lab.backend("sleep", "600", options=options, HEALTHCHECK_COMMAND="false", **database.environment)
+    for each in (wait, program):
+        each.start().until_healthy()
+    unwell.start().until(lambda: unwell.state["Health"]["Status"] == "unhealthy", "unhealthy")
+
+
 @pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])
 def test_a_command_that_cannot_be_executed(lab, command, code):
     refused(lab.backend(command), code, command)

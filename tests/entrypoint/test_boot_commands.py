@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from entrypoint import configuration, healthcheck, served
+from entrypoint import configuration, healthcheck, role, served
 from entrypoint.errors import BootError
 from entrypoint.static.lock import LOCK
 from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES, free_port
@@ -96,6 +96,61 @@ def test_healthcheck_gives_up_on_a_silent_server(monkeypatch):
 
 def test_healthcheck_of_a_bad_address(boot):
     assert boot("healthcheck", GUNICORN_BIND="nonsense").exit_code() == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("/nix/tini -- /nix/python3 /nix/bin/entrypoint", "serve"),
+        ("/nix/tini -- /nix/python3 /nix/bin/entrypoint serve", "serve"),
+        ("/sbin/docker-init -- /nix/tini -- /nix/python3 /nix/bin/entrypoint wait -- celery", "wait"),
+        ("/nix/python3 /nix/bin/entrypoint gunicorn config.wsgi", "gunicorn"),
+        ("/pause", "serve"),
+        ("", "serve"),
+    ],
+)
+def test_what_the_first_process_was_started_to_do(words, command):
+    assert role.command(b"".join(word.encode() + b"\0" for word in words.split())) == command
+
+
+@pytest.mark.proves("The health check is right in a container that does not serve")
+@pytest.mark.parametrize(("started_as", "code"), [("serve", 20), ("celery", 0), ("wait", 0), ("manage", 0)])
+def test_healthcheck_of_what_does_not_serve(monkeypatch, started_as, code):
+    """Who is alive is well, unless it serves; a server that a program of another name is, is asked all the same."""
+    monkeypatch.setattr(role, "started_as", lambda: started_as)
+
+    def check(port: int) -> int:
+        try:
+            healthcheck.healthcheck(configuration.read({"GUNICORN_BIND": f"127.0.0.1:{port}"}, {}))
+        except BootError as failure:
+            return failure.code
+        return 0
+
+    assert check(free_port()) == code
+    monkeypatch.setattr(healthcheck, "TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert check(silent.getsockname()[1]) == (0 if started_as in ("wait", "manage") else 20)
+
+
+@pytest.mark.proves("The health check is right in a container that does not serve")
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("sh -c 'test -e alive'", 0),
+        ("sh -c 'exit 3'", 3),
+        ("manage check", 0),
+        ("manage no-such-command", 1),
+        ("nowhere", 127),
+        ("sh -c 'unquoted", 10),
+    ],
+)
+def test_healthcheck_by_a_command_of_the_project(boot, project, tmp_path, command, code):
+    """It is run as given, in the project's folder; for manage, secrets come from their files."""
+    (project.directory / "alive").touch()
+    secret = tmp_path / "key"
+    secret.write_text("k" * 50)
+    running = boot("healthcheck", HEALTHCHECK_COMMAND=command, SECRET_KEY=None, SECRET_KEY_FILE=str(secret))
+    assert running.exit_code() == code, running.output
 
 
 def test_healthcheck_imports_no_django(project, environment):
