@@ -2,7 +2,7 @@
 {
   # A package set: nixpkgs, or one with its interface.
   pkgs,
-  # The project: a folder with manage.py, pyproject.toml and perhaps a lock, uv.lock or pylock.toml. What the image has is
+  # The project: a folder with manage.py, and pyproject.toml or a lock, uv.lock or pylock.toml, or both. What the image has is
   # exactly what the lock says; without one, what the package set has for the dependencies in pyproject.toml.
   src,
   # Its pyproject.toml, where that lies elsewhere.
@@ -10,7 +10,7 @@
   # The Python, such as `pkgs.python314`. The default is the one that .python-version names, if `requires-python` allows it
   # and the package set has it, else 3.13, else what `requires-python` allows.
   python ? null,
-  # The image's name. The default is the project's, from pyproject.toml.
+  # The image's name. The default is the project's, from pyproject.toml; without that it must be said.
   name ? null,
   # The image's tag. The default is `latest` for `docker load`, and the project's version in a registry.
   tag ? null,
@@ -59,6 +59,7 @@ let
       python
       src
       pyproject
+      name
       settingsModule
       wsgiApplication
       ;

@@ -7,6 +7,8 @@
   src,
   # Its pyproject.toml, where that lies elsewhere.
   pyproject ? src + "/pyproject.toml",
+  # Its name, where pyproject.toml does not say it.
+  name ? null,
   # The settings module and the WSGI application that it must have; none for a project that is not to boot.
   settingsModule ? null,
   wsgiApplication ? null,
@@ -148,12 +150,35 @@ let
       }. ${tracked}"
       src;
 
-  content = lib.throwIfNot (builtins.pathExists pyproject) (
-    if has "requirements.txt" || has "requirements" then
-      "${toString src} has no pyproject.toml, only requirements.txt: make one of it with `nixw add -r requirements.txt`."
+  # A lock says all that it takes.
+  hasLock = lib.any (lock: has lock || builtins.pathExists (dirOf pyproject + "/${lock}")) [
+    "pylock.toml"
+    "uv.lock"
+  ];
+  content =
+    if builtins.pathExists pyproject then
+      lib.importTOML pyproject
     else
-      "${toString src} has no pyproject.toml: its [project] table says which Python packages the image has. Begin one with `nixw add Django`. ${tracked}"
-  ) (lib.importTOML pyproject);
+      lib.throwIfNot hasLock (
+        if has "requirements.txt" || has "requirements" then
+          "${toString src} has no pyproject.toml, only requirements.txt: make a lock of it with `nixw lock --from requirements.txt`, or pyproject.toml with `nixw add -r requirements.txt`."
+        else
+          "${toString src} has no pyproject.toml: its [project] table says which Python packages the image has. Begin one with `nixw add Django`. ${tracked}"
+      ) { };
+  # Poetry's own table has the same fields, as far as an image needs them.
+  described = {
+    name =
+      if name != null then
+        name
+      else
+        throw "${toString src} has no pyproject.toml that says the project's name: say it with `name`.";
+  }
+  // (
+    if content ? project then
+      content.project
+    else
+      lib.filterAttrs (field: _: field != "dependencies") (content.tool.poetry or { })
+  );
 in
 rec {
   inherit src pyproject;
@@ -170,9 +195,12 @@ rec {
 
   # The [project] table.
   metadata = builtins.seq checked (
-    lib.throwIfNot (content ? project.name && content ? project.dependencies)
-      "${toString pyproject} has no [project] table with `name` and `dependencies`: list there what the image needs, for nothing else is read (`nixw add PACKAGE` does it)."
-      content.project
+    if hasLock then
+      described
+    else
+      lib.throwIfNot (content ? project.name && content ? project.dependencies)
+        "${toString pyproject} has no [project] table with `name` and `dependencies`: list there what the image needs, for nothing else is read (`nixw add PACKAGE` does it)."
+        content.project
   );
 
   # Paths of what the image leaves out of it.

@@ -2,6 +2,9 @@
 { pkgs, image }:
 let
   bench = import ../development/bench.nix { inherit pkgs image; };
+  init = pkgs.writeShellScriptBin "init" ''
+    exec ${(import ../versions.nix pkgs).python}/bin/python3 ${../init}/init.py ${../../templates/default/flake.nix} "$@"
+  ''';
   app = description: program: {
     type = "app";
     inherit program;
@@ -14,4 +17,5 @@ in
   # To be loaded without a file in between.
   image-stream = app "Write the image to standard output" "${image.stream}";
   push = app "Push the image to a registry, only the layers that it lacks" "${image.push}/bin/push";
+  init = app "Write the flake.nix of the Django project in the current folder" "${init}/bin/init";
 }

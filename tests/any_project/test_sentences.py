@@ -88,7 +88,10 @@ def test_a_project_that_has_everything(evaluate):
         (
             {"pyproject.toml": None, "requirements.txt": "Django\n"},
             SETTINGS,
-            "has no pyproject.toml, only requirements.txt: make one of it with `nixw add -r requirements.txt`.",
+            (
+                "has no pyproject.toml, only requirements.txt: make a lock of it with `nixw lock --from"
+                " requirements.txt`, or pyproject.toml with `nixw add -r requirements.txt`."
+            ),
         ),
         (
             {"pyproject.toml": "[tool.black]\nline-length = 88\n"},

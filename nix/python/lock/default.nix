@@ -83,7 +83,8 @@ else
     # sha256), source (null, or path, or git and rev) and requires (names of others).
     packages = lock.read {
       lock = readText { inherit (lock) file path remedy; };
-      pyproject = lib.importTOML pyproject;
+      # With a pylock.toml, a project need not have it.
+      pyproject = if builtins.pathExists pyproject then lib.importTOML pyproject else { };
       inherit (lock) folder;
       inherit groups extras;
     };
