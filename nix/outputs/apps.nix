@@ -4,7 +4,7 @@ let
   bench = import ../development/bench.nix { inherit pkgs image; };
   init = pkgs.writeShellScriptBin "init" ''
     exec ${(import ../versions.nix pkgs).python}/bin/python3 ${../init}/init.py ${../../templates/default/flake.nix} "$@"
-  ''';
+  '';
   app = description: program: {
     type = "app";
     inherit program;
