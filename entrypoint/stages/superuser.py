@@ -24,6 +24,8 @@ def ensure_superuser() -> None:
                 call_command("ensure_superuser", stdout=lines, stderr=lines, no_color=True)
         else:
             _create(lines)
+    except BootError:
+        raise
     except (Exception, SystemExit) as error:
         raise BootError(
             ExitCode.SUPERUSER, f"The superuser cannot be created: {describe(error)}.", cause=error
@@ -51,12 +53,13 @@ def _create(lines: capture.Lines) -> None:
         log.info(f"The superuser {name} exists.")
         return
     options: dict[str, Any] = {field: name}
-    for required in model.REQUIRED_FIELDS:
-        if (
-            not os.environ.get(f"DJANGO_SUPERUSER_{required.upper()}")
-            and model._meta.get_field(required).blank
-        ):
-            options[required] = ""
+    given: dict[str, Any] = {field: name}
+    for required in map(model._meta.get_field, model.REQUIRED_FIELDS):
+        if value := os.environ.get(f"DJANGO_SUPERUSER_{required.name.upper()}"):
+            given |= {} if required.is_relation else {required.name: value}
+        elif required.blank:
+            options[required.name] = ""
+    _refuse_weak(model(**given), name)
     try:
         call_command(
             "createsuperuser", interactive=False, stdout=lines, stderr=lines, no_color=True, **options
@@ -64,3 +67,18 @@ def _create(lines: capture.Lines) -> None:
     except (CommandError, IntegrityError):
         if not exists():  # else another replica was quicker
             raise
+
+
+def _refuse_weak(user: Any, name: str) -> None:
+    """Have the project's AUTH_PASSWORD_VALIDATORS judge the password: createsuperuser without questions does not."""
+    from django.contrib.auth.password_validation import validate_password
+    from django.core.exceptions import ValidationError
+
+    try:
+        validate_password(os.environ["DJANGO_SUPERUSER_PASSWORD"], user)
+    except ValidationError as error:
+        raise BootError(
+            ExitCode.SUPERUSER,
+            f"The superuser {name} cannot be created: the project's AUTH_PASSWORD_VALIDATORS refuse"
+            f" DJANGO_SUPERUSER_PASSWORD. {' '.join(error.messages)}",
+        ) from error

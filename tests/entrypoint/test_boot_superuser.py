@@ -60,6 +60,28 @@ def test_a_user_model_with_another_name_field(boot, project, sql, database):
     assert sql("SELECT email, boss FROM people_person", database=database) == [("root@example.org", True)]
 
 
+@pytest.mark.proves("A weak password makes no superuser")
+def test_a_weak_password_where_the_project_has_no_command_of_its_own(boot, project, sql, database):
+    rules = ("UserAttributeSimilarity", "MinimumLength", "CommonPassword")
+    names = [{"NAME": f"django.contrib.auth.password_validation.{rule}Validator"} for rule in rules]
+    project.add_setting(f"{AUTH}\nAUTH_PASSWORD_VALIDATORS = {names}")
+    name, address = "DJANGO_SUPERUSER_USERNAME", "DJANGO_SUPERUSER_EMAIL"
+    for password, changes, why in (
+        ("iloveyou", {}, "too common"),
+        ("quartermaster", {name: "quartermaster1"}, "too similar to the username"),
+        ("quartermaster", {address: "quartermaster@example.org"}, "too similar to the email address"),
+    ):
+        running = boot(**{**ASKED, **changes, "DJANGO_SUPERUSER_PASSWORD": password})
+        assert running.exit_code() == 16
+        assert "AUTH_PASSWORD_VALIDATORS refuse DJANGO_SUPERUSER_PASSWORD. Th" in running.error
+        assert why in running.error
+        assert users(sql, database) == []
+    boot(**ASKED).serving().stop()
+    # What exists is not judged.
+    boot(**{**ASKED, "DJANGO_SUPERUSER_PASSWORD": "a"}).serving()
+    assert [row[0] for row in users(sql, database)] == ["root"]
+
+
 def test_the_projects_own_command_is_used(boot, project):
     project.write("shop/management/__init__.py", "")
     project.write("shop/management/commands/__init__.py", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -126,6 +127,26 @@ def test_models_and_migrations_agree(tmp_path):
         text=True,
     )
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_password_of_its_compose_file_is_one_that_its_settings_allow():
+    compose = (Path(__file__).resolve().parents[2] / "templates/default/compose.yaml").read_text()
+    username = re.search(r"DJANGO_SUPERUSER_USERNAME: (\S+)", compose)[1]
+    password = re.search(r"\$\{DJANGO_SUPERUSER_PASSWORD:-(.+)\}", compose)[1]
+    validate = (
+        "from django.contrib.auth.models import User\n"
+        "from django.contrib.auth.password_validation import get_default_password_validators, validate_password\n"
+        "assert get_default_password_validators()\n"
+        f"validate_password({password!r}, User(username={username!r}, email='admin@example.org'))"
+    )
+    result = subprocess.run(
+        [os.environ["PYTHON"], "manage.py", "shell", "-c", validate],
+        cwd=os.environ["PROJECT"],
+        env={"DEBUG": "1", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
 
 
 def test_it_stops_when_asked(server):
