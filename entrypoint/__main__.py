@@ -198,7 +198,7 @@ def import_later_stages() -> None:
 def run_migrate(configuration: Configuration, connection: Any) -> None:
     """Stage 3."""
     log.stage("migrate")
-    if configuration.run_migrations:
+    if configuration.run_migrations and not configuration.read_only:
         from .preflight import preflight
         from .stages.migrate import migrate as apply
 
@@ -206,7 +206,9 @@ def run_migrate(configuration: Configuration, connection: Any) -> None:
     else:
         from . import database, schema
 
-        log.info("Migrations are skipped (RUN_MIGRATIONS=0).")
+        log.info(
+            f"Migrations are skipped ({'READ_ONLY=1' if configuration.read_only else 'RUN_MIGRATIONS=0'})."
+        )
         with contextlib.closing(connection or database.own_connection()) as own:
             schema.compare(configuration, own)
 
@@ -228,6 +230,9 @@ def run_superuser(configuration: Configuration) -> None:
         from .stages.superuser import ensure_superuser
 
         log.stage("superuser")
+        if configuration.read_only:
+            log.info("The superuser is not looked for (READ_ONLY=1).")
+            return
         forgiving(configuration, ensure_superuser)
 
 

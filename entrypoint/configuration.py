@@ -26,6 +26,7 @@ class Configuration(NamedTuple):
     run_migrations: bool
     strict: bool
     schema_ahead: str
+    read_only: bool
     run_collectstatic: bool
     database_wait_timeout: int
     migration_lock_timeout: int
@@ -61,6 +62,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         run_migrations=reader.flag("RUN_MIGRATIONS"),
         strict=reader.flag("MIGRATIONS_STRICT"),
         schema_ahead=reader.choice("SCHEMA_AHEAD"),
+        read_only=reader.flag("READ_ONLY"),
         run_collectstatic=reader.agreeing_flags("RUN_COLLECTSTATIC", "DJANGO_COLLECTSTATIC"),
         database_wait_timeout=reader.integer("DATABASE_WAIT_TIMEOUT"),
         migration_lock_timeout=reader.integer("MIGRATION_LOCK_TIMEOUT"),

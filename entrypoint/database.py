@@ -67,6 +67,16 @@ def name(connection: Any) -> str:
     return f"PostgreSQL at {place}{database}{user}"
 
 
+def read_only(connection: Any) -> str:
+    """Why this PostgreSQL takes no writes; "" if it does."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_is_in_recovery(), current_setting('transaction_read_only')")
+        standby, setting = cursor.fetchone()
+    if setting == "off":
+        return ""
+    return "a hot standby" if standby else "default_transaction_read_only is on"
+
+
 def sqlstate(error: BaseException) -> str:
     """PostgreSQL's code of the error that Django has wrapped; "" if there is none."""
     cause = error.__cause__

@@ -58,6 +58,12 @@ VARIABLES = (
         "What to do if a later release has applied migrations that this one does not have.",
         choices=("warn", "refuse"),
     ),
+    Variable(
+        "READ_ONLY",
+        Kind.FLAG,
+        "0",
+        "1: the database is meant to take no writes, as a standby does; nothing is written into it at start.",
+    ),
     Variable("RUN_COLLECTSTATIC", Kind.FLAG, "1", "Collect static files at start; 0 skips it."),
     Variable(
         "DJANGO_COLLECTSTATIC", Kind.FLAG, "1", "Another name of RUN_COLLECTSTATIC; both set must agree."

@@ -183,6 +183,7 @@ def _log_values(configuration: Configuration, from_files: frozenset[str]) -> Non
     for name, flag in (
         ("RUN_MIGRATIONS", configuration.run_migrations),
         ("MIGRATIONS_STRICT", configuration.strict),
+        ("READ_ONLY", configuration.read_only),
         ("RUN_COLLECTSTATIC", configuration.run_collectstatic),
         ("DJANGO_COLLECTSTATIC", configuration.run_collectstatic),
         ("GUNICORN_LOG_TO_FILES", configuration.log_to_files),

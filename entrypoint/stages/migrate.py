@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import capture, database, log, schema, unfinished
+from .. import capture, database, log, origin, schema, unfinished
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, Interrupted, describe
 from ..lockwaits import LockWaits
@@ -135,6 +135,8 @@ def _apply(configuration: Configuration, connection: Any, before_changes: Callab
         reason = describe(error)
         if "permission denied" in reason:
             reason += "; grant the database's user the right to create and alter tables"
+        if "in a read-only transaction" in reason:
+            reason += f"; lead {origin.of('HOST')} to the server that takes writes"
         failure = BootError(ExitCode.MIGRATIONS, f"{subject}: {reason}.", cause=error)
     finally:
         waits.stop()

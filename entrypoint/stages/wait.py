@@ -5,6 +5,7 @@ Errors that waiting can mend are retried until the deadline; errors that it cann
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import time
@@ -77,6 +78,8 @@ def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = No
         reason = _attempt(connection, target, deadline, meanwhile)
         if not reason:
             log.info(f"{target} is ready.")
+            if not configuration.read_only:
+                _warn_if_read_only(connection)
             return connection
         if deadline - max(time.monotonic(), began + PAUSE) < 1.0:  # too little for another attempt
             break
@@ -92,6 +95,18 @@ def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = No
     raise BootError(
         ExitCode.DATABASE_UNAVAILABLE, f"{target} was not available within {limit} s: {reason}. {advice}"
     )
+
+
+def _warn_if_read_only(connection: Any) -> None:
+    """Healthy is another matter, and for the project to tell."""
+    from django.db import Error
+
+    with contextlib.suppress(Error):  # a connection that broke just now: whoever uses it next tells
+        if why := database.read_only(connection):
+            log.warning(
+                f"The database takes no writes ({why}): lead {origin.of('HOST')} to the server that does, or set READ_ONLY=1"
+                " if it is meant."
+            )
 
 
 def _attempt(connection: Any, target: str, deadline: float, meanwhile: Callable[[], None] | None) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import socket
 import tempfile
+import time
 from pathlib import Path
 
+import psycopg2
 import pytest
-from django.db import connection
 from django.test import RequestFactory
 
-from core import health
+from core import health, readiness
+from tests.running import until
 
+USER = "eatfit24"
 READINESS = "/api/health/"
 LIVENESS = "/api/health/live/"
 
@@ -68,7 +73,7 @@ def test_other_paths_are_passed_on():
 
 
 @pytest.fixture
-def address(monkeypatch):
+def address(monkeypatch, django_db_blocker):
     """A function that sets where the database is thought to be."""
     from django.db.backends.postgresql.base import DatabaseWrapper
 
@@ -80,9 +85,10 @@ def address(monkeypatch):
         from django.db import connections
 
         database = connections.configure_settings(postgresql(Environment(variables)))["default"]
-        monkeypatch.setattr(health, "connection", DatabaseWrapper(database))
+        monkeypatch.setattr(readiness, "connection", DatabaseWrapper(database))
 
-    return address
+    with django_db_blocker.unblock():
+        yield address
 
 
 def check_unavailable(caplog) -> None:
@@ -108,46 +114,160 @@ def test_wrong_password(address, postgres, caplog):
     assert "password authentication failed" in caplog.text
 
 
-def test_server_that_never_answers(address, monkeypatch, caplog):
+def test_server_that_never_answers(address, caplog):
     """The kernel accepts the connection, as for a suspended server; only a deadline ends the wait."""
-    monkeypatch.setattr(health, "DEADLINE", 0.2)
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as mute:
         address("127.0.0.1", mute.getsockname()[1])
         check_unavailable(caplog)
-    assert "no answer within 0.2 seconds" in caplog.text
+    assert "timeout expired" in caplog.text
 
 
 def test_an_unexpected_error_is_503_too(monkeypatch, caplog):
     def fail() -> None:
         raise RuntimeError("hunter")
 
-    monkeypatch.setattr(health, "ask_database", fail)
+    monkeypatch.setattr(readiness, "ask_database", fail)
     check_unavailable(caplog)
 
 
 def test_failed_probe_is_logged_once(monkeypatch, client, caplog):
     """Django would add an error of its own for every 503."""
-    monkeypatch.setattr(health, "ask_database", lambda: 1 / 0)
+    monkeypatch.setattr(readiness, "ask_database", lambda: 1 / 0)
     assert client.get(READINESS).status_code == 503
     assert [record.name for record in caplog.records] == ["core.health"]
 
 
-@pytest.mark.django_db
-def test_no_connection_is_left_open():
-    def others() -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-            return cursor.fetchone()[0]
+def sessions(postgres, user: str) -> list[int]:
+    """The server processes that serve the role, by their pids."""
+    return [pid for (pid,) in query(postgres, "SELECT pid FROM pg_stat_activity WHERE usename = %s", user)]
 
-    before = others()
-    assert [ask(READINESS).status_code for _ in range(5)] == [200] * 5
-    assert ask(LIVENESS).status_code == 200
-    for _ in range(100):  # a server process ends shortly after its client
-        if others() == before:
-            break
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_sleep(0.05)")
-    assert others() == before
+
+def query(postgres, statement: str, *values: object) -> list[tuple]:
+    connection = psycopg2.connect(
+        host=postgres.host, port=postgres.port, user="postgres", password=postgres.password, dbname="postgres"
+    )
+    connection.autocommit = True
+    with contextlib.closing(connection), connection.cursor() as cursor:
+        cursor.execute(statement, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.mark.proves("A probe takes no connection, and healthy means that writes succeed")
+def test_a_probe_asks_on_the_workers_connection(
+    start_server, project, run, postgres, production, database_variables
+):
+    """The role has one connection, which the worker keeps; a second one would be refused."""
+    variables = {**production, **database_variables, "HTTPS_ONLY": "0", "ALLOWED_HOSTS": "127.0.0.1"}
+    assert run(project, variables, "manage.py", "migrate").returncode == 0
+    role = variables["POSTGRES_USER"] = "limited"
+    password = variables["POSTGRES_PASSWORD"]
+    query(postgres, f"CREATE ROLE {role} LOGIN PASSWORD %s IN ROLE {USER} CONNECTION LIMIT 1", password)
+    try:
+        with start_server(project, variables) as server:
+            assert server.request("/api/meals/").status == 200
+            before = sessions(postgres, role)
+            assert [server.request(READINESS).status for _ in range(20)] == [200] * 20
+            assert sessions(postgres, role) == before
+            assert len(before) == 1
+            # A connection that the server has ended is replaced, and no probe fails.
+            query(postgres, "SELECT pg_terminate_backend(%s, 10000)", *before)
+            time.sleep(readiness.FRESH)
+            assert server.request(READINESS).status == 200
+            # One that does not answer is given up.
+            (suspended,) = sessions(postgres, role)
+            os.kill(suspended, signal.SIGSTOP)
+            try:
+                time.sleep(readiness.FRESH)
+                assert server.request(READINESS).status == 503
+                assert "Not ready: the database does not answer: no answer within 3" in server.log.read_text()
+            finally:
+                os.kill(suspended, signal.SIGCONT)
+            until(lambda: server.request(READINESS).status == 200, "readiness")
+    finally:
+        query(postgres, f"DROP ROLE {role}")
+
+
+@pytest.mark.proves("A probe takes no connection, and healthy means that writes succeed")
+def test_the_database_is_asked_once_a_second(monkeypatch):
+    now, asked = [100.0], []
+    monkeypatch.setattr(readiness.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(readiness, "ask_database", lambda: asked.append(now[0]) or "")
+    middleware = health.HealthMiddleware(lambda request: None)
+    for moment in (100.0, 100.0, 100.9, 101.0, 101.5, 102.1):
+        now[0] = moment
+        assert middleware(RequestFactory().get(READINESS)).status_code == 200
+    assert asked == [100.0, 101.0, 102.1]
+
+
+@pytest.mark.parametrize("meant", ["0", "1"])
+@pytest.mark.proves("A probe takes no connection, and healthy means that writes succeed")
+def test_a_database_that_takes_no_writes(
+    start_server, project, run, postgres, production, database_variables, meant
+):
+    variables = {
+        **production,
+        **database_variables,
+        "HTTPS_ONLY": "0",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "READ_ONLY": meant,
+    }
+    assert run(project, variables, "manage.py", "migrate").returncode == 0
+    query(postgres, f"ALTER ROLE {USER} SET default_transaction_read_only = on")
+    try:
+        with start_server(project, variables) as server:
+            answer = server.request(READINESS)
+            assert server.request("/api/meals/").status == 200
+            log = server.log.read_text()
+    finally:
+        query(postgres, f"ALTER ROLE {USER} RESET default_transaction_read_only")
+    assert json.loads(answer.body)["database"] == "read-only"
+    assert answer.status == (200 if meant == "1" else 503)
+    assert ("the database is read-only (default_transaction_read_only)" in log) == (meant == "0")
+
+
+@pytest.mark.proves("A probe takes no connection, and healthy means that writes succeed")
+def test_a_hot_standby(start_server, run, project, production):
+    """A copy of the cluster, started in recovery; promoted, it is ready."""
+    from cluster import Cluster
+
+    directory = Path(tempfile.mkdtemp(prefix="standby-"))
+    directory.chmod(0o755)
+    primary = Cluster(directory / "primary", settings={"fsync": "off"})
+    standby = Cluster(directory / "standby", settings={"fsync": "off"})
+    variables = {
+        **production,
+        "HTTPS_ONLY": "0",
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "POSTGRES_USER": "postgres",
+        "POSTGRES_DB": "postgres",
+    }
+
+    def address(cluster) -> dict[str, str]:
+        return {"POSTGRES_HOST": cluster.host, "POSTGRES_PASSWORD": cluster.password}
+
+    try:
+        primary.start()
+        assert run(project, {**variables, **address(primary)}, "manage.py", "migrate").returncode == 0
+        primary.stop()
+        shutil.copytree(primary.directory, standby.directory)
+        (standby.data / "standby.signal").touch()
+        for path in (standby.directory, *standby.directory.rglob("*")):
+            shutil.chown(
+                path, *((standby.user.pw_uid, standby.user.pw_gid) if standby.user else (os.getuid(),))
+            )
+        standby.start()
+        with start_server(project, {**variables, **address(standby)}) as server:
+            assert server.request("/api/meals/").status == 200
+            answer = server.request(READINESS)
+            assert (answer.status, json.loads(answer.body)["database"]) == (503, "read-only")
+            assert "the database is read-only (a hot standby)" in server.log.read_text()
+            query(standby, "SELECT pg_promote()")
+            time.sleep(readiness.FRESH)
+            assert server.request(READINESS).status == 200
+    finally:
+        primary.stop()
+        standby.stop()
+        shutil.rmtree(directory)
 
 
 def test_sqlite_of_a_development_machine(run, project):
@@ -188,10 +308,12 @@ def test_an_outage_heals_by_itself(start_server, run, project, production):
             assert server.request("/api/meals/").status == 200
             assert server.request(READINESS).status == 200
             cluster.stop()
+            time.sleep(readiness.FRESH)
             assert server.request(READINESS).status == 503
             assert server.request(LIVENESS).status == 200
             assert server.request("/api/meals/").status == 500
             cluster.start()
+            time.sleep(readiness.FRESH)
             assert server.request(READINESS).status == 200
             assert server.request("/api/meals/").status == 200
             cluster.stop()

@@ -106,7 +106,7 @@ def test_a_suspended_postgresql(lab, own_server):
     workers = backend.until(lambda: both(backend), "both workers")
     docker("pause", own_server.container.id)
     try:
-        assert backend.get(READY).status == 503
+        backend.until_answers(503, READY)
         assert backend.get(LIVE).status == 200
     finally:
         docker("unpause", own_server.container.id)

@@ -376,3 +376,22 @@ def test_pg_isready_is_asked_first(boot, project, environment):
     asked = (project.directory / "asked").read_text()
     for option, name in (("-h", "HOST"), ("-p", "PORT"), ("-U", "USER"), ("-d", "DB")):
         assert f"{option} {environment[f'POSTGRES_{name}']}" in asked
+
+
+@pytest.mark.proves("A database that takes no writes is told of, and served from if it is meant")
+def test_a_database_that_takes_no_writes(boot, project, sql, database):
+    assert boot("migrate").exit_code() == 0
+    project.add_migration("0002_more", "0001_initial", "migrations.RunSQL('CREATE TABLE more (x int)')")
+    sql(f'ALTER DATABASE "{database}" SET default_transaction_read_only = on')
+    refused = boot()
+    assert refused.exit_code() == 13
+    assert "lead POSTGRES_HOST to the server that takes writes" in refused.error
+    (warning,) = refused.messages(level="WARNING")
+    assert warning.startswith("The database takes no writes (default_transaction_read_only is on): ")
+    meant = boot(
+        READ_ONLY="1", DJANGO_SUPERUSER_USERNAME="admin", DJANGO_SUPERUSER_PASSWORD="a-long-one"
+    ).serving()
+    assert "Migrations are skipped (READ_ONLY=1)." in meant.messages()
+    assert meant.messages(level="WARNING") == []
+    assert meant.stop() == 0
+    assert sql("SELECT to_regclass('more') IS NULL", database=database) == [(True,)]

@@ -75,3 +75,6 @@ STORAGES = {
 
 # Another origin may read the API, and nothing else.
 CORS_URLS_REGEX = r"^/api/"
+
+# Whether the database is one that takes no writes, such as a standby: what core.readiness goes by.
+READ_ONLY = False

@@ -23,6 +23,7 @@ CSRF_TRUSTED_ORIGINS = env.origins("CSRF_TRUSTED_ORIGINS", wildcard=True)
 CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
 
 DATABASES = postgresql(env)
+READ_ONLY = env.flag("READ_ONLY", False)
 for name in ("DATABASE_URL", "DATABASE_ENGINE", "DB_ENGINE", "DJANGO_DB_ENGINE", "SQL_ENGINE"):
     # Such a variable is not read; but whoever asks for SQLite must not believe to have got it.
     if "sqlite" in os.environ.get(name, "").lower():
