@@ -33,6 +33,16 @@
   extraPackages ? (_: [ ]),
   # More packages whose programs the application runs.
   extraPrograms ? [ ],
+  # The layers of store paths, lowest first: a function from the image's parts (`system`, `python`, `django`, `packages` and
+  # `extraPrograms`) to a list of lists of packages. Each layer has its packages and what these need, as far as no lower one
+  # has it. What changes often, or is another image's too, is worth a layer; each costs an engine some 0.1 s to pull.
+  layers ?
+    parts: [
+      parts.system
+      [ parts.python ]
+      parts.django
+      (parts.packages ++ parts.extraPrograms)
+    ],
   # More environment variables.
   env ? { },
   # Environment variables for `nix run` alone, where they are not set already: for plain http on this machine. @origin@,
@@ -94,6 +104,7 @@ import ./image {
     settingsModule
     wsgiApplication
     extraPrograms
+    layers
     env
     localEnv
     writable

@@ -16,6 +16,9 @@ builtins
   imap =
     f: list:
     builtins.genList (index: f (index + 1) (builtins.elemAt list index)) (builtins.length list);
+  foldr =
+    f: end: list:
+    if list == [ ] then end else f (builtins.head list) (foldr f end (builtins.tail list));
   nameValuePair = name: value: { inherit name value; };
   mapAttrs' = f: set: builtins.listToAttrs (map (name: f name set.${name}) (builtins.attrNames set));
   optional = condition: value: if condition then [ value ] else [ ];

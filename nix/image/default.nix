@@ -14,6 +14,7 @@
   settingsModule,
   wsgiApplication,
   extraPrograms,
+  layers,
   env,
   localEnv,
   # Made here, so that nobody has to make them at run time.
@@ -27,13 +28,29 @@ let
 
   user = "${toString uid}:${toString gid}";
 
+  pg_isready = import ./pg-isready.nix { inherit pkgs; };
   programs = [
     environment
     entrypoint
-    (import ./pg-isready.nix { inherit pkgs; })
+    pg_isready
     pkgs.busybox
   ]
   ++ extraPrograms;
+
+  # What layers are made of.
+  parts = {
+    inherit (project) python;
+    inherit extraPrograms;
+    system = [
+      pkgs.tini
+      pkgs.busybox
+      pkgs.cacert
+      pkgs.tzdata
+      pg_isready
+    ];
+    django = lib.filter (package: lib.toLower package.pname == "django") environment.packages;
+    inherit (environment) packages;
+  };
 
   # The project with its fingerprint: what was collected from the same contents need not be collected again.
   application = pkgs.runCommand "application" { } ''
@@ -70,6 +87,10 @@ let
   arguments = {
     inherit name;
     tag = tagOr "latest";
+    layeringPipeline = import ./layers.nix {
+      inherit lib;
+      layers = layers parts;
+    };
 
     extraCommands = ''
       cp -r ${application} app

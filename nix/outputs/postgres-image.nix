@@ -9,6 +9,8 @@ in
 pkgs.dockerTools.buildLayeredImage {
   name = "postgres";
   tag = "17-nix";
+  # One layer: nothing else shares its parts.
+  layeringPipeline = [ ];
   extraCommands = ''
     mkdir -p bin etc tmp run/postgresql usr/share var/lib/postgresql/data
     ln -s ${pkgs.busybox}/bin/sh bin/sh

@@ -7,6 +7,8 @@ in
 pkgs.dockerTools.buildLayeredImage {
   name = "haproxy";
   tag = "nix";
+  # One layer: nothing else shares its parts.
+  layeringPipeline = [ ];
   extraCommands = ''
     mkdir -p etc tmp usr/local/etc/haproxy
     echo "haproxy:x:${uid}:${uid}:HAProxy:/tmp:/bin/false" > etc/passwd

@@ -72,21 +72,22 @@ let
       or (throw "`fromPackageSet` names ${name}, which the package set has not got as a Python package. On the Debian set, `nixw add --debian ${normalize name}=PACKAGE` adds it, if Debian has it.");
 
   extra = extraPackages python.pkgs;
+  packages =
+    if lock == null then
+      lib.concatMap (import ./select.nix { inherit lib python; }) project.metadata.dependencies ++ extra
+    else
+      locked ++ besides (map fromSet fromPackageSet ++ extra);
 in
-python.buildEnv.override (
-  if lock == null then
-    {
-      extraLibs =
-        lib.concatMap (import ./select.nix { inherit lib python; }) project.metadata.dependencies ++ extra;
-    }
-  else
-    {
-      extraLibs = locked ++ besides (map fromSet fromPackageSet ++ extra);
-      # As with an installer, two wheels may have a file of one name.
-      ignoreCollisions = true;
-    }
-)
+python.buildEnv.override {
+  extraLibs = packages;
+  # As with an installer, two wheels may have a file of one name.
+  ignoreCollisions = lock != null;
+}
 // {
+  # All that it consists of, beside Python.
+  packages = lib.unique (
+    lib.concatMap (package: [ package ] ++ package.requiredPythonModules or [ ]) packages
+  );
   # The packages that are the lock's, each with `archive`: null, or { name, version, file, sha256, local }.
   locked = lib.optionals (lock != null) locked;
 }

@@ -92,7 +92,9 @@ def test_two_that_copy_the_set_at_once(start, tmp_path):
     assert [process.returncode for process in both] == [0, 0], printed
     assert len(os.listdir(copies)) == 2
     cache = tmp_path / "home/.cache/nixw"
-    (folder,) = (path for path in cache.iterdir() if not path.name.startswith("commit-"))
+    kept = [path for path in cache.iterdir() if not path.name.startswith("commit-")]
+    assert len(kept) == 1, (kept, printed)
+    (folder,) = kept
     assert [out for out, _ in printed] == [f"path:{folder}\n"] * 2
     expected = {path.name for path in (ROOT / "nix/debian").iterdir()}
     assert {path.name for path in folder.iterdir()} ^ expected <= {"__pycache__"}

@@ -29,8 +29,8 @@ let
       gid ? 0,
       uname ? "root",
       gname ? "root",
-      # Store paths get a layer each; when there are more, the last of these layers takes the rest.
-      maxLayers ? 100,
+      # How store paths are divided into layers, lowest first (image.py says which steps it knows).
+      layeringPipeline,
       # A script run in the image's root, by the builder.
       extraCommands ? "",
       # The same, by a fake root: what it does to owners and modes counts.
@@ -70,8 +70,10 @@ let
               "graph"
               roots
             ];
+            pipeline = builtins.toJSON layeringPipeline;
+            passAsFile = [ "pipeline" ];
           }
-          "${image} layers graph ${roots} $out ${mtime} ${toString (maxLayers - 1)} ${lib.escapeShellArgs owner}";
+          "${image} layers graph ${roots} $pipelinePath $out ${mtime} ${lib.escapeShellArgs owner}";
 
       # The top layer: links to the contents, and what the scripts do. Large folders are cut out of it (image.py), so that an
       # edit of the application changes little.

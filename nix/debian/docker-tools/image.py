@@ -5,7 +5,7 @@ archive a layer. Everything here depends on its arguments alone, not on clock, u
 
 usage: image.py link PACKAGE ROOT
        image.py top ROOT OUT MTIME
-       image.py layers GRAPH ROOTS OUT MTIME COUNT UID GID UNAME GNAME
+       image.py layers GRAPH ROOTS PIPELINE OUT MTIME UID GID UNAME GNAME
        image.py plan BASE GRAPH CUSTOM CONFIG OUT NAME TAG ARCHITECTURE CREATED MTIME UID GID UNAME GNAME STORE_PATHS
        image.py stream PLAN
        image.py pack PLAN gz|none OUT
@@ -23,7 +23,7 @@ import stat
 import sys
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,7 +31,7 @@ BLOCK = 512
 # Compresses three times as fast as 9, for one part in a hundred of the size.
 LEVEL = 6
 # The top layer is cut at folders of this depth, those with so many bytes in files, and so many of them at most.
-DEPTH, LARGE, MOST = 2, 8192, 12
+DEPTH, LARGE, MOST = 2, 8192, 6
 
 
 def link(package: str, root: str) -> None:
@@ -82,16 +82,49 @@ def total(paths: list[Path]) -> int:
     return sum(path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
 
 
-def layers(graph: str, roots: str, out: str, mtime: str, count: str, *owner: str) -> None:
-    """One layer for each store path that the roots need: $out/layers.json about them, and each compressed."""
-    paths = [path for path in by_popularity(read_graph(graph)) if path != roots]
-    head, tail = paths[: int(count) - 1], paths[int(count) - 1 :]
-    groups = [[path] for path in head] + ([tail] if tail else [])
+def layers(graph: str, roots: str, pipeline: str, out: str, mtime: str, *owner: str) -> None:
+    """Layers of the store paths that the roots need: $out/layers.json about them, and each compressed."""
+    references = read_graph(graph)
+    paths = [path for path in by_name(references) if path != roots]
+    groups = divide(paths, references, json.loads(Path(pipeline).read_text()))
     target = Path(out)
     target.mkdir()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         plan = list(pool.map(lambda group: describe_layer(group, mtime, owner, target), groups))
     (target / "layers.json").write_text(json.dumps(plan, indent=1))
+
+
+def divide(paths: list[str], references: dict[str, list[str]], pipeline: list[Any]) -> list[list[str]]:
+    """The store paths of each layer, lowest first, as steps of nixpkgs' `layeringPipeline` say.
+
+    Known are `["subcomponent_out", PATHS]`, which takes these and all they need from the rest into a layer, and
+    `["over", "rest", ["pipe", PIPELINE]]`, which goes on with that rest.
+    """
+    divided = [paths]
+    for step in pipeline:
+        match step:
+            case ["subcomponent_out", taken]:
+                needed = closure(taken, references)
+                divided = [
+                    [path for path in paths if (path in needed) is is_taken] for is_taken in (True, False)
+                ]
+            case ["over", "rest", ["pipe", further]]:
+                divided = [*divided[:-1], *divide(divided[-1], references, further)]
+            case _:
+                raise SystemExit(f"image: layeringPipeline has a step that is not known here: {step!r:.100}")
+    return [layer for layer in divided if layer]
+
+
+def closure(paths: list[str], references: dict[str, list[str]]) -> set[str]:
+    """The store paths and all that they need, as far as they are among the references."""
+    found: set[str] = set()
+    todo = list(paths)
+    while todo:
+        path = todo.pop()
+        if path in references and path not in found:
+            found.add(path)
+            todo += references[path]
+    return found
 
 
 def describe_layer(
@@ -113,11 +146,7 @@ def plan(base: str, graph: str, custom: str, config: str, out: str, name: str, t
     architecture, created, mtime, *owner, store_paths = rest
     known = json.loads(Path(base, "layers.json").read_text()) if store_paths == "yes" else []
     have = {path for layer in known for path in layer["paths"]} | {custom}
-    more = (
-        [path for path in by_popularity(read_graph(graph)) if path not in have]
-        if store_paths == "yes"
-        else []
-    )
+    more = [path for path in by_name(read_graph(graph)) if path not in have] if store_paths == "yes" else []
     extra = [describe_layer([path], mtime, tuple(owner), None) for path in more]
     everything = [*known, *extra, *json.loads(Path(custom, "layers.json").read_text())]
     configuration = {
@@ -267,20 +296,9 @@ def read_graph(path: str) -> dict[str, list[str]]:
     return graph
 
 
-def by_popularity(graph: dict[str, list[str]]) -> list[str]:
-    """What most others need comes first, for that is what images share; then by name."""
-    needed: dict[str, set[str]] = {}
-
-    def closure(path: str) -> set[str]:
-        if path not in needed:
-            needed[path] = {path}.union(*(closure(other) for other in graph[path] if other != path))
-        return needed[path]
-
-    count = dict.fromkeys(graph, 0)
-    for path in graph:
-        for other in closure(path):
-            count[other] += 1
-    return sorted(graph, key=lambda path: (-count[path], os.path.basename(path)[33:], path))
+def by_name(paths: Iterable[str]) -> list[str]:
+    """Store paths in the order of what follows their hashes."""
+    return sorted(paths, key=lambda path: (os.path.basename(path)[33:], path))
 
 
 def seconds(time: str) -> int:
