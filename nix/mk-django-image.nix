@@ -55,7 +55,8 @@
     "media"
     "logs"
   ],
-  # The number of the user, and of its group. Its name is always `django`.
+  # The number of the user, and of its group. Its name is always `django`. With `gid = 0` the writable folders are the
+  # group's too, so that any uid with the group root can boot the image, as OpenShift has it.
   uid ? 1000,
   gid ? uid,
   # The revision of the source, for the image's labels. In the flake, `nixw` gives it where this is null.

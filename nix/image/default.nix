@@ -27,6 +27,8 @@ let
   inherit (pkgs) lib;
 
   user = "${toString uid}:${toString gid}";
+  # Who belongs to the group root may write there, whatever uid the platform has chosen: OpenShift's rule.
+  mode = if gid == 0 then "775" else "755";
 
   pg_isready = import ./pg-isready.nix { inherit pkgs; };
   programs = [
@@ -116,9 +118,8 @@ let
       # What the layer's files are dated; nixpkgs' builder takes it from here, and would say 1980.
       export SOURCE_DATE_EPOCH=1
       chown ${user} app ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable}
-      chmod 755 app ${
-        lib.concatMapStringsSep " " (folder: "app/${folder}") writable
-      } bin etc usr usr/bin usr/share
+      chmod 755 app bin etc usr usr/bin usr/share
+      chmod ${mode} ${lib.concatMapStringsSep " " (folder: "app/${folder}") writable}
       chmod 1777 tmp
     '';
 

@@ -4,6 +4,9 @@
   uid,
   gid,
 }:
+let
+  inherit (pkgs) lib;
+in
 pkgs.runCommand "etc"
   {
     passwd = ''
@@ -13,7 +16,7 @@ pkgs.runCommand "etc"
     '';
     group = ''
       root:x:0:
-      django:x:${toString gid}:
+      ${lib.optionalString (gid != 0) "django:x:${toString gid}:"}
       nogroup:x:65534:
     '';
     nsswitch = ''

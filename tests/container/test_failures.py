@@ -9,6 +9,7 @@ import pytest
 
 from tests.container.engine import Container
 from tests.container.lab import Lab, migration, mounted
+from tests.running import until
 
 APPLIED = ["0001_initial", "0002_photo", "0003_kcal_not_negative"]
 
@@ -433,13 +434,13 @@ def test_healthy_at_an_address_of_the_projects_own(lab, database, tmp_path):
 @pytest.mark.proves("The health check is right in a container that does not serve")
 def test_a_container_that_does_not_serve_is_healthy_while_it_lives(lab, database):
     """One that waits for migrations, one that is a program, and one whose own command says that it is not well."""
-    options = ("--health-interval", "1s", "--health-retries", "1", "--health-start-period", "0s")
+    options = ("--health-interval", "1s", "--health-retries", "1", "--health-start-period", "1ms")
     wait = lab.backend("wait", options=options, **database.environment)
     program = lab.backend("sleep", "600", options=options, **database.environment)
     unwell = lab.backend("sleep", "600", options=options, HEALTHCHECK_COMMAND="false", **database.environment)
-    for each in (wait, program):
-        each.start().until_healthy()
-    unwell.start().until(lambda: unwell.state["Health"]["Status"] == "unhealthy", "unhealthy")
+    for container, status in ((wait, "healthy"), (program, "healthy"), (unwell, "unhealthy")):
+        container.start()
+        until(lambda one=container, wanted=status: one.state["Health"]["Status"] == wanted, status, pause=0.5)
 
 
 @pytest.mark.parametrize(("command", "code"), [("no-such-program", 127), ("/etc/passwd", 126)])

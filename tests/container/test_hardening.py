@@ -11,7 +11,7 @@ import tarfile
 import pytest
 
 from tests.container.engine import PATIENCE, ROOT, docker
-from tests.container.lab import Lab, unique
+from tests.container.lab import unique
 
 HARDENED = (
     "--read-only",
@@ -191,14 +191,3 @@ def test_the_image_holds_no_secret_and_no_build_path(images):
     assert config["User"] == "1000:1000"
     assert config["StopSignal"] == "SIGTERM"
     assert config["Healthcheck"]["Test"][0] == "CMD"
-
-
-def test_a_random_uid(lab: Lab, database):
-    """Some clusters give each project a uid of its own: what it must write to is then mounted."""
-    mounted = (
-        option for name in ("staticfiles", "media") for option in ("--tmpfs", f"/app/{name}:uid=123456")
-    )
-    options = ("--user", "123456:0", "--read-only", *mounted, "--publish", "127.0.0.1::8000")
-    backend = lab.backend(options=options, **database.environment).start().until_answers()
-    assert [record for record in backend.records if record["level"] != "INFO"] == []
-    assert backend.get("/static/admin/css/base.css").status == 200
