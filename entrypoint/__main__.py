@@ -94,6 +94,7 @@ def enter_project() -> None:
 def serve() -> None:
     """configure -> wait -> migrate -> collect -> (superuser) -> serve."""
     configuration = run_configure()
+    check_gunicorn()
     connection = run_wait(configuration, import_later_stages)
     run_migrate(configuration, connection)
     run_collect(configuration)
@@ -173,6 +174,13 @@ def run_configure() -> Configuration:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def check_gunicorn() -> None:
+    """One that cannot serve is known before anything waits."""
+    from .server.versions import check
+
+    check()
 
 
 def run_wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> Any:

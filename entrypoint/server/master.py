@@ -15,6 +15,7 @@ import signal
 import socket
 import time
 import traceback
+import weakref
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
@@ -39,6 +40,10 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     failure: BootError | None = None
     _complete = False  # whether all workers have been started once
     _told = ""  # why there can be no further worker, as the log has it
+
+    def __init__(self, application: Any) -> None:
+        self._stopping: weakref.WeakSet[Any] = weakref.WeakSet()  # workers
+        super().__init__(application)
 
     def handle_int(self) -> None:
         """The same as SIGTERM; gunicorn would drop the requests. A second one still does. Called by gunicorn."""
@@ -75,6 +80,19 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         """Start workers that are missing, stop those that are too many; called by gunicorn, first of all at start."""
         super().manage_workers()
         self._complete = True
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        """Send a worker a signal; called by gunicorn, which tells one that takes its time to stop again and again.
+
+        Once is enough: Python has given its handlers up when the worker's last steps are done, and the log would call it
+        killed.
+        """
+        worker = self.WORKERS.get(pid)
+        if sig == signal.SIGTERM and worker is not None:
+            if worker in self._stopping:
+                return
+            self._stopping.add(worker)
+        super().kill_worker(pid, sig)
 
     def spawn_worker(self) -> Any:
         """Fork; called by gunicorn. Until the worker has handlers of its own, signals simply end it.

@@ -30,11 +30,12 @@ let
       ]);
   };
 
-  check =
-    name: command:
+  check = checkWith development.environment;
+  checkWith =
+    environment: name: command:
     pkgs.runCommand name
       {
-        nativeBuildInputs = [ development.environment ] ++ development.programs;
+        nativeBuildInputs = [ environment ] ++ development.programs;
         LANG = "C.UTF-8";
       }
       ''
@@ -98,6 +99,10 @@ in
     + lib.optionalString (pkgs ? nixfmt) " && find . -name '*.nix' -exec nixfmt --check {} +"
   );
   entrypoint = check "entrypoint" (pytest "tests/entrypoint");
+  # The server's tests with the lowest gunicorn; `entrypoint` has the newest.
+  gunicorn = checkWith development.gunicorn.environment "gunicorn" (
+    pytest "tests/entrypoint/test_gunicorn.py tests/entrypoint/test_boot_serve.py tests/entrypoint/test_boot_rotation.py tests/entrypoint/test_slow_clients.py"
+  );
   backend = check "backend" (pytest "tests/backend");
   debian = check "debian" "PATH=$PATH:${pkgs.bashInteractive}/bin ${pytest "tests/debian"}";
   docs = check "docs" (pytest "tests/docs");

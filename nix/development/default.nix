@@ -32,6 +32,12 @@ in
     ];
   };
 
+  # An environment to test the server with the lowest gunicorn.
+  gunicorn = import ./gunicorn.nix {
+    inherit pkgs;
+    inherit (project) python;
+  };
+
   programs = [
     postgresql
     pkgs.ruff

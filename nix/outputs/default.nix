@@ -29,7 +29,10 @@ let
 in
 {
   packages = {
-    default = image;
+    # With what `nixw` is to fetch for the checks, too.
+    default = image // {
+      seeds = image.seeds ++ development.gunicorn.seeds;
+    };
     inherit image;
     image-stream = image.stream;
     inherit (image) oci;

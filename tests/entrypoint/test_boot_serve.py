@@ -501,18 +501,6 @@ def test_ipv6(boot):
     assert health.exit_code() == 0
 
 
-def test_an_older_gunicorn_serves(boot, project):
-    """A project may pin one that cannot do all that ours can; here ours forgets it."""
-    project.add_setting(
-        "from gunicorn.config import Config\nfrom gunicorn.glogging import Logger\n"
-        "del Config.validate, Logger.access_log_enabled"
-    )
-    running = boot().serving()
-    assert running.stop() == 0
-    # A request is logged after it is answered.
-    assert "GET /api/health/ 200" in running.messages(logger="gunicorn.access")
-
-
 def test_a_projects_handlers_for_gunicorn_write_nothing_twice(boot, project):
     """Such as one that expects gunicorn's own wording of a request."""
     project.write(
