@@ -10,21 +10,10 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module, util
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 from .. import log, origin, redaction, secretfiles, variables
 from ..configuration import Configuration, misspelt, read
 from ..errors import BootError, ExitCode, describe
-
-# Values of variables with such names never appear in a log, whoever's they are...
-_SECRET_NAME = re.compile(
-    r"SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|(?:_|API)KEY$|_(?:DSN|PASS|PWD)$"
-)
-# ...unless they say where the secret is.
-_PLACE_NAME = re.compile(r"_(?:FILE|PATH|DIR)$")
-_PASSWORD_IN_URL = re.compile(r"://[^\s/?#:]*:([^\s/?#]+)@")
-_FIELD = re.compile(r"(?:^|[?&\s])(\w+)=([^\s&#]+)")  # of a URL, or of libpq's connection strings
 
 
 def configure() -> Configuration:
@@ -34,7 +23,7 @@ def configure() -> Configuration:
     """
     problems: dict[str, str] = {}
     from_files = secretfiles.resolve(os.environ, problems)
-    hide_secrets(os.environ)
+    redaction.add_variables(os.environ)
     configuration = read(os.environ, problems)
     export(configuration)
     found = list(problems.values()) + _project_problems(configuration)
@@ -57,20 +46,6 @@ def export(configuration: Configuration) -> None:
     """Put into the environment what the project reads from there: Django's variable, and gunicorn's own."""
     os.environ["DJANGO_SETTINGS_MODULE"] = configuration.settings_module
     os.environ["WEB_CONCURRENCY"] = str(configuration.workers)
-
-
-def hide_secrets(environ: Mapping[str, str]) -> None:
-    """Redact the values of all variables that look like secrets, and the passwords in all URLs."""
-    for name, value in environ.items():
-        named = [value] if _is_secret(name) else []
-        named += [text for field, text in _FIELD.findall(value) if _is_secret(field)]
-        # Short values of such names are mostly switches: USE_TOKEN=true.
-        found = [each for each in named if len(each) >= 8] + _PASSWORD_IN_URL.findall(value)
-        redaction.add_secrets(*found, *map(unquote, found))
-
-
-def _is_secret(name: str) -> bool:
-    return bool(_SECRET_NAME.search(name.upper())) and not _PLACE_NAME.search(name.upper())
 
 
 def _in_one_message(problems: list[str]) -> str:
@@ -115,7 +90,7 @@ def _django_problems(configuration: Configuration, skip: bool) -> list[str]:
     try:
         from django.conf import settings
 
-        _hide_settings(settings)
+        redaction.add_settings(settings)  # which imports them
     except ImproperlyConfigured as error:
         # The project's settings may report several problems at once, one a line.
         return [line.strip() for line in str(error).splitlines() if line.strip()]
@@ -163,13 +138,6 @@ def _missing_module(name: str) -> str:
 def _siblings(parent: str) -> list[str]:
     path = getattr(sys.modules.get(parent), "__path__", None)
     return sorted(module.name for module in pkgutil.iter_modules(path)) if path else []
-
-
-def _hide_settings(settings: Any) -> None:
-    """Load the settings; their secrets stay out of the log even if they did not come from the environment."""
-    redaction.add_secrets(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
-    for database in settings.DATABASES.values():
-        redaction.add_secrets(database.get("PASSWORD"))
 
 
 def _warn_of_misspellings(environ: Mapping[str, str]) -> None:

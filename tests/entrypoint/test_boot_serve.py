@@ -367,8 +367,14 @@ def test_a_projects_own_json_lines_hold_no_secret(boot, project):
         .replace(
             'RuntimeError("a view that fails")',
             'RuntimeError(" ".join([os.environ["POSTGRES_PASSWORD"], os.environ["SECRET_KEY"],'
-            ' os.environ["SHOP_TOKEN"]]))',
-        ),
+            ' os.environ["SHOP_TOKEN"], settings.CACHES["default"]["LOCATION"], settings.EMAIL_HOST_PASSWORD]))',
+        )
+        + "from django.conf import settings\n",
+    )
+    project.add_setting(
+        "EMAIL_HOST_PASSWORD = 'known-to-the-post'\n"
+        "CACHES = {'default': {'BACKEND': 'django.core.cache.backends.redis.RedisCache',"
+        " 'LOCATION': 'redis://:known-to-the-cache@cache'}}"
     )
     project.add_setting(
         "LOGGING = {'version': 1, 'disable_existing_loggers': False,"
@@ -380,8 +386,8 @@ def test_a_projects_own_json_lines_hold_no_secret(boot, project):
     assert running.get("/broken/").status == 500
     running.stop()
     (record,) = [each for each in running.records if each["logger"] == "django.request"]
-    assert record["exc_info"].endswith("RuntimeError: *** *** ***")
-    for secret in (PASSWORD, SECRET_KEY, token, json.dumps(token)[1:-1]):
+    assert record["exc_info"].endswith("RuntimeError: *** *** *** redis://:***@cache ***")
+    for secret in (PASSWORD, SECRET_KEY, token, json.dumps(token)[1:-1], "known-to"):
         assert secret not in running.output
 
 

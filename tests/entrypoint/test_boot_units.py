@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 
 from entrypoint import capture, log, memory, redaction
 from entrypoint.cores import usable_cores
 from entrypoint.errors import describe
-from entrypoint.stages import configure
 
 AFFINITY = len(os.sched_getaffinity(0))
 
@@ -122,11 +122,64 @@ def secrets() -> Iterator[None]:
 )
 @pytest.mark.usefixtures("secrets")
 def test_secrets_are_known_by_their_variables_name_or_url(name, value, secret):
-    configure.hide_secrets({name: value})
+    redaction.add_variables({name: value})
     record = json.loads(log.render("ERROR", f"it was '{secret}' that failed", settings={"VALUE": value}))
     assert record["message"] == "it was '***' that failed"
     assert secret not in record["settings"]["VALUE"]
     assert secret not in json.dumps(record)
+
+
+@pytest.mark.proves("Configuration values are logged, secrets are not")
+@pytest.mark.parametrize(
+    ("setting", "secrets_in_it"),
+    [
+        ({"EMAIL_HOST_PASSWORD": "posted"}, ["posted"]),
+        ({"CACHES": {"default": {"LOCATION": "redis://:by-the-cache@cache:6379/0"}}}, ["by-the-cache"]),
+        (
+            {"CACHES": {"default": {"LOCATION": ["redis://a:p%40ss-1@a:1", "redis://b:p2-ss@b:1"]}}},
+            ["p@ss-1", "p2-ss"],
+        ),
+        ({"CACHES": {"default": {"OPTIONS": {"PASSWORD": "an-option"}}}}, ["an-option"]),
+        (
+            {"DATABASES": {"replica": {"PASSWORD": "copy", "OPTIONS": {"password": "in-options"}}}},
+            ["copy", "in-options"],
+        ),
+        (
+            {"SECRET_KEY": "key-of-now", "SECRET_KEY_FALLBACKS": ["key-of-before"]},
+            ["key-of-now", "key-of-before"],
+        ),
+        ({"SOCIALACCOUNT_PROVIDERS": {"x": {"APPS": [{"secret": "shared-with-x"}]}}}, ["shared-with-x"]),
+        ({"STORAGES": {"default": {"OPTIONS": {"secret_key": "of-the-bucket"}}}}, ["of-the-bucket"]),
+    ],
+)
+@pytest.mark.usefixtures("secrets")
+def test_secrets_are_known_wherever_they_lie_in_the_settings(setting, secrets_in_it):
+    redaction.add_settings(made(**setting))
+    for secret in secrets_in_it:
+        assert redaction.hide(f"it was '{secret}' that failed") == "it was '***' that failed"
+    assert not [secret for secret in secrets_in_it if secret in redaction.hide(str(setting))]
+
+
+@pytest.mark.proves("Configuration values are logged, secrets are not")
+@pytest.mark.usefixtures("secrets")
+def test_settings_that_hold_no_secret_stay():
+    values = {
+        "AUTH_PASSWORD_VALIDATORS": [{"NAME": "shop.validators.Length"}],
+        "PASSWORD_HASHERS": ["shop.hashers.Slow"],
+        "SIMPLE_JWT": {"AUTH_TOKEN_CLASSES": ("shop.tokens.Access",), "TOKEN_USER_CLASS": "shop.tokens.User"},
+        "CACHES": {"default": {"KEY_PREFIX": "shopping", "LOCATION": "redis://cache:6379/0"}},
+        "CYCLE": (cycle := {"NAME": "around-it-goes"}),
+    }
+    cycle["AGAIN"] = cycle
+    redaction.add_settings(made(**values))
+    assert redaction.hide(str(values)) == str(values)
+
+
+def made(**values: object) -> LazySettings:
+    """Settings that a project has overridden."""
+    settings = LazySettings()
+    settings.configure(**{"SECRET_KEY": "one-of-a-test", **values})
+    return settings
 
 
 @pytest.mark.proves("Configuration values are logged, secrets are not")
@@ -140,7 +193,7 @@ def test_what_is_no_secret_stays():
         "USE_TOKEN": "true",
         "DOCS_URL": "https://docs.example.org:8080/a@b",
     }
-    configure.hide_secrets(values)
+    redaction.add_variables(values)
     assert redaction.hide(values["REDIS_URL"]) == "redis://:***@cache:6379/0"
     for name in sorted(values.keys() - {"REDIS_URL"}):
         assert redaction.hide(values[name]) == values[name]
