@@ -1,7 +1,7 @@
-"""Takes admin.png, a still of the admin page, of a server that runs.
+"""Takes admin.png, a screenshot of the admin page, of a server that runs.
 
 In a fresh checkout, `./nixw run`; beside it, with Debian's chromium, chromium-driver and optipng,
-`./nixw develop -c python -m docs.admin http://127.0.0.1:8000`. It logs in and adds the meals that the still shows.
+`./nixw develop -c python -m docs.admin http://127.0.0.1:8000`. It logs in and adds the meals that it shows.
 """
 
 from __future__ import annotations
