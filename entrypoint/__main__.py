@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import os
 import sys
@@ -95,8 +96,8 @@ def serve() -> None:
     """configure -> wait -> migrate -> collect -> (superuser) -> serve."""
     configuration = run_configure()
     check_gunicorn()
-    connection = run_wait(configuration, import_later_stages)
-    run_migrate(configuration, connection)
+    owned = run_wait(configuration, import_later_stages)
+    run_migrate(configuration, owned)
     run_collect(configuration)
     run_superuser(configuration)
     run_serve(configuration)
@@ -107,9 +108,10 @@ def migrate() -> None:
     from .stages.migrate import migrate as apply
 
     configuration = run_configure()
-    connection = run_wait(configuration)
+    owned = run_wait(configuration)
     log.stage("migrate")
-    apply(configuration, connection)
+    for connection in owned.items():
+        apply(configuration, *connection)
 
 
 def check() -> None:
@@ -183,7 +185,7 @@ def check_gunicorn() -> None:
     check()
 
 
-def run_wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> Any:
+def run_wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> dict[str, Any]:
     """Stage 2."""
     from .stages.wait import wait
 
@@ -203,22 +205,25 @@ def import_later_stages() -> None:
             import_module(name)
 
 
-def run_migrate(configuration: Configuration, connection: Any) -> None:
-    """Stage 3."""
+def run_migrate(configuration: Configuration, owned: dict[str, Any]) -> None:
+    """Stage 3, for each database."""
     log.stage("migrate")
     if configuration.run_migrations and not configuration.read_only:
         from .preflight import preflight
         from .stages.migrate import migrate as apply
 
-        forgiving(configuration, lambda: apply(configuration, connection, lambda: preflight(configuration)))
+        once = functools.cache(lambda: preflight(configuration))
+        for alias, connection in owned.items():
+            forgiving(configuration, functools.partial(apply, configuration, alias, connection, once))
     else:
-        from . import database, schema
+        from . import database, schema, unfinished
 
         log.info(
             f"Migrations are skipped ({'READ_ONLY=1' if configuration.read_only else 'RUN_MIGRATIONS=0'})."
         )
-        with contextlib.closing(connection or database.own_connection()) as own:
-            schema.compare(configuration, own)
+        for alias, connection in owned.items():
+            with contextlib.closing(connection or database.own_connection(alias)) as own:
+                unfinished.warn(own, schema.compare(configuration, own))
 
 
 def run_collect(configuration: Configuration) -> None:

@@ -24,6 +24,7 @@ class Configuration(NamedTuple):
     settings_module: str
     wsgi_application: str
     run_migrations: bool
+    migrate_databases: tuple[str, ...]
     strict: bool
     schema_ahead: str
     read_only: bool
@@ -60,6 +61,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         settings_module=reader.text("DJANGO_SETTINGS_MODULE"),
         wsgi_application=reader.text("WSGI_APPLICATION"),
         run_migrations=reader.flag("RUN_MIGRATIONS"),
+        migrate_databases=reader.names("MIGRATE_DATABASES"),
         strict=reader.flag("MIGRATIONS_STRICT"),
         schema_ahead=reader.choice("SCHEMA_AHEAD"),
         read_only=reader.flag("READ_ONLY"),
@@ -150,6 +152,13 @@ class _Reader:
         except ValueError as error:
             self._refuse(name, f"quote it as in a shell ({str(error).lower()})")
             return ()
+
+    def names(self, name: str) -> tuple[str, ...]:
+        found = tuple(each.strip() for each in self._value(name).split(","))
+        if all(found) and len(set(found)) == len(found):
+            return found
+        self._refuse(name, f"use different names, separated by commas, such as {BY_NAME[name].default},other")
+        return (BY_NAME[name].default,)
 
     def choice(self, name: str) -> str:
         variable = BY_NAME[name]

@@ -11,21 +11,33 @@ ALIAS = "default"
 CONNECT = 5  # seconds that one connection may take
 
 
-def problems() -> list[str]:
-    """What is wrong with the settings' DATABASES, as far as it shows without a connection."""
+def problems(aliases: tuple[str, ...]) -> list[str]:
+    """What is wrong with these of the settings' DATABASES, as far as it shows without a connection."""
+    from django.db import connections
+
+    found = [
+        f"MIGRATE_DATABASES names {alias!r}, which is none of the settings' DATABASES: {', '.join(connections)}."
+        for alias in aliases
+        if alias not in connections.settings
+    ]
+    return found or [each for alias in aliases for each in _problems_of(alias)]
+
+
+def _problems_of(alias: str) -> list[str]:
     from django.core.exceptions import ImproperlyConfigured
     from django.db import connections
 
-    settings_dict = connections.settings[ALIAS]
+    settings_dict = connections.settings[alias]
     port = str(settings_dict.get("PORT") or "")
     found = []
     if any(
         part and not (part.isascii() and part.isdecimal() and 0 < int(part) < 65536)
         for part in port.split(",")
     ):
-        found.append(f"The database's port is {port!r}: use a number from 1 to 65535 ({origin.of('PORT')}).")
+        variable = origin.of("PORT", alias=alias)
+        found.append(f"The database's port is {port!r}: use a number from 1 to 65535 ({variable}).")
     try:
-        connection = connections[ALIAS]
+        connection = connections[alias]
         if connection.vendor == "postgresql":
             connection.get_connection_params()
     except ImproperlyConfigured as error:
@@ -35,11 +47,11 @@ def problems() -> list[str]:
     return found
 
 
-def own_connection() -> Any:
+def own_connection(alias: str) -> Any:
     """A connection (not yet open) with the project's settings, apart from the one that the project uses."""
     from django.db import connections
 
-    theirs = connections[ALIAS]
+    theirs = connections[alias]
     settings_dict = {**theirs.settings_dict, "CONN_MAX_AGE": 0}
     if theirs.vendor == "postgresql":
         options = dict(settings_dict["OPTIONS"])
@@ -51,7 +63,7 @@ def own_connection() -> Any:
         # By it replicas know each other's sessions; an application_name of the project's does as well.
         options.setdefault("fallback_application_name", "entrypoint")
         settings_dict["OPTIONS"] = options
-    return type(theirs)(settings_dict, ALIAS)
+    return type(theirs)(settings_dict, alias)
 
 
 def name(connection: Any) -> str:
@@ -65,6 +77,23 @@ def name(connection: Any) -> str:
     user = f" as user {parameters['user']}" if "user" in parameters else ""
     database = f", database {parameters['dbname']}" if "dbname" in parameters else ""
     return f"PostgreSQL at {place}{database}{user}"
+
+
+def called(alias: str) -> str:
+    """What tells the database from the default one in a sentence; begins with a blank if it is not empty."""
+    return "" if alias == ALIAS else f" {alias}"
+
+
+def place(connection: Any) -> str:
+    """Where statements on the connection act, for a sentence, unless it is the usual place; begins with a blank."""
+    parts = [connection.alias] if connection.alias != ALIAS else []
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_schema()")
+            (schema,) = cursor.fetchone()
+        if schema not in (None, "public"):
+            parts.append(f"schema {schema}")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def read_only(connection: Any) -> str:

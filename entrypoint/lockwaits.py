@@ -29,6 +29,8 @@ _DEFINES = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:ALTER|CREATE|DROP|TRUNCATE|REINDEX|CLUSTER|REFRESH)\b",
     re.IGNORECASE | re.DOTALL,
 )
+# What changes nothing but the session: a backend that has a schema for each tenant does so before each statement.
+_SETS = re.compile(r"\s*SET\b", re.IGNORECASE)
 
 
 class LockWaits:
@@ -51,8 +53,10 @@ class LockWaits:
         if self._watcher:
             self._watcher.stop()
 
-    def apply(self, connection: Any, migration: Any, apply: Callable[[], Any]) -> Any:
+    def apply(self, connection: Any, migration: Any, called: str, apply: Callable[[], Any]) -> Any:
         """Call `apply`, which has Django apply the migration on this connection; return what it returns.
+
+        `called` is the migration's name in sentences.
 
         Raises BootError: MIGRATION_LOCK if somebody was in the way for too long, Interrupted if SIGTERM or SIGINT
         arrived meanwhile and nothing of the migration was done.
@@ -61,7 +65,7 @@ class LockWaits:
             return apply()
         self._watcher.start()
         self._session = self._session or self._settings()
-        self._attempts.begin(str(migration))
+        self._attempts.begin(called)
         if migration.atomic and not connection.in_atomic_block:
             return self._whole(connection, apply, self._attempts)
         with connection.cursor() as cursor:
@@ -179,7 +183,7 @@ class _Statements:
 
         connection = context["connection"]
         if connection.in_atomic_block or not _DEFINES.match(str(sql)):
-            self._attempts.begun = True
+            self._attempts.begun = self._attempts.begun or not _SETS.match(str(sql))
             return execute(sql, params, many, context)
         while True:
             try:

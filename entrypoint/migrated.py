@@ -15,27 +15,31 @@ REMIND = 30.0  # seconds
 NAMED = 10  # migrations that a record names
 
 
-def until_migrated(configuration: Configuration, connection: Any) -> None:
-    """Return once every migration that this release has is applied; closes `connection` (None: PostgreSQL is not used).
+def until_migrated(configuration: Configuration, owned: dict[str, Any]) -> None:
+    """Return once every migration that this release has is applied to each of these databases.
+
+    Closes the connections that stand by their aliases (None: PostgreSQL is not used).
 
     Raises BootError: NOT_MIGRATED after MIGRATION_LOCK_TIMEOUT, MIGRATIONS if the release's own cannot be read,
     DATABASE_UNAVAILABLE if the server goes away, SCHEMA_AHEAD if a later release has migrated and that is refused.
     """
     from django.db import Error
 
-    with contextlib.closing(connection or database.own_connection()) as own:
+    deadline = time.monotonic() + configuration.migration_lock_timeout
+    for alias, connection in owned.items():
         try:
-            _wait(own, configuration.migration_lock_timeout)
-            schema.compare(configuration, own)
+            with contextlib.closing(connection or database.own_connection(alias)) as own:
+                _wait(own, deadline, configuration.migration_lock_timeout)
+                schema.compare(configuration, own)
         except Error as error:
             raise BootError(
                 ExitCode.DATABASE_UNAVAILABLE,
-                f"The database went away while we waited for its migrations: {describe(error)}. See its log.",
+                f"The database{database.called(alias)} went away while we waited for its migrations: {describe(error)}. See its log.",
             ) from error
 
 
-def _wait(connection: Any, limit: int) -> None:
-    deadline = time.monotonic() + limit
+def _wait(connection: Any, deadline: float, limit: int) -> None:
+    which = database.called(connection.alias)
     told_at = float("-inf")
     applied: list[tuple[str, str]] | None = None
     missing: list[str] = []
@@ -45,19 +49,19 @@ def _wait(connection: Any, limit: int) -> None:
         if found != applied:
             applied, missing = found, _missing(connection)
         if not missing:
-            log.info("Every migration of this release is applied.")
+            log.info(f"Every migration of this release is applied{which and f' to{which}'}.")
             return
         now = time.monotonic()
         if now >= deadline:
             raise BootError(
                 ExitCode.NOT_MIGRATED,
-                f"After {limit} s these migrations are not applied: {_named(missing)}. {_who(connection)}:"
+                f"After {limit} s these migrations are not applied{which and f' to{which}'}: {_named(missing)}. {_who(connection)}:"
                 " start what applies them (the command migrate, or a server with RUN_MIGRATIONS=1) and see its log,"
                 " or raise MIGRATION_LOCK_TIMEOUT.",
             )
         if now - told_at >= REMIND:
             log.info(
-                f"Waiting for these migrations (at most {limit} s): {_named(missing)}. {_who(connection)}."
+                f"Waiting for these migrations{which and f' of{which}'} (at most {limit} s): {_named(missing)}. {_who(connection)}."
             )
             told_at = now
         time.sleep(min(POLL, deadline - now))

@@ -13,7 +13,7 @@ from .variables import SECRETS
 
 _DATABASE = re.compile(r"(?:^|_)(?:DB|DATABASE|POSTGRES|PG|SQL|RDS)")
 _URL = re.compile(r"(?:URL|URI|DSN)$")
-# How variables for the keys of DATABASES["default"] are named; NAME is in USERNAME and HOSTNAME too.
+# How variables for the keys of DATABASES are named; NAME is in USERNAME and HOSTNAME too.
 _KEYS = {
     "HOST": re.compile(r"HOST|ADDR|SERVER"),
     "PORT": re.compile(r"PORT"),
@@ -42,13 +42,13 @@ def noted() -> Iterator[None]:
         environ.__getitem__ = original
 
 
-def of(*keys: str) -> str:
-    """What to correct for these keys of DATABASES["default"]: the variables, or the settings where none is known."""
+def of(*keys: str, alias: str = "default") -> str:
+    """What to correct for these keys of DATABASES[alias]: the variables, or the settings where none is known."""
     from django.db import connections
 
-    settings = connections.settings["default"]
+    settings = connections.settings[alias]
     names = dict.fromkeys(" or ".join(_variables(key, str(settings.get(key) or ""))) for key in keys)
-    return ", ".join(filter(None, names)) or "the settings' DATABASES['default']"
+    return ", ".join(filter(None, names)) or f"the settings' DATABASES[{alias!r}]"
 
 
 def _variables(key: str, wanted: str) -> list[str]:

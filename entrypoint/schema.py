@@ -4,36 +4,37 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import log, unfinished
+from . import database, log
 from .configuration import Configuration
 from .errors import BootError, ExitCode, describe
 
 NAMED = 10  # migrations that a record names
 
 
-def compare(configuration: Configuration, connection: Any) -> None:
-    """Warn of applied migrations of installed apps that are not on disk, and of half applied ones.
+def compare(configuration: Configuration, connection: Any) -> list[tuple[str, str]]:
+    """Warn of migrations of installed apps that are applied in the database of `connection`, and not on disk.
 
-    Both are read from `connection`.
+    Returns the rows of django_migrations, as far as they can be told.
 
     Raises BootError: SCHEMA_AHEAD if there are some, or if it cannot be told, and SCHEMA_AHEAD=refuse.
     """
+    the_database = f"the database{database.called(connection.alias)}"
     try:
         applied = applied_migrations(connection)
-        unfinished.warn(connection, applied)
         ahead = _ahead(applied)
     except Exception as error:  # no right to read the table, a migration that cannot be imported
-        sentence = f"It cannot be told whether the database is ahead of this release: {describe(error)}."
+        sentence = f"It cannot be told whether {the_database} is ahead of this release: {describe(error)}."
         _refuse_or_warn(configuration, sentence, error)
-        return
+        return []
     if ahead:
         named = ", ".join(ahead[:NAMED])
         more = f" and {len(ahead) - NAMED} more" if len(ahead) > NAMED else ""
         _refuse_or_warn(
             configuration,
-            f"The database is ahead of this release, which does not have these applied migrations: {named}{more}."
+            f"T{the_database[1:]} is ahead of this release, which does not have these applied migrations: {named}{more}."
             " Start the release that has them, or let that one roll them back (manage migrate APP NAME).",
         )
+    return applied
 
 
 def _refuse_or_warn(configuration: Configuration, sentence: str, cause: Exception | None = None) -> None:

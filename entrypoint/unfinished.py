@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from . import log
+from . import database, log
 from .errors import Interrupted
 
 # Rows of django_migrations whose app begins so, which no app's label can, and which Django does not look at.
@@ -25,7 +25,10 @@ _INVALID_INDEXES = """
 
 @contextlib.contextmanager
 def noted(connection: Any, migration: Any) -> Iterator[None]:
-    """Keep a note on `connection` until the migration has been applied; of atomic ones none."""
+    """Keep a note on `connection` until the migration has been applied; of atomic ones none.
+
+    If there is a note already, the log says what that means.
+    """
     if migration.atomic:
         yield
         return
@@ -36,6 +39,8 @@ def noted(connection: Any, migration: Any) -> Iterator[None]:
     new = note not in recorder.applied_migrations()
     if new:
         recorder.record_applied(*note)
+    else:
+        _tell(connection, migration.app_label, migration.name)
     try:
         yield
     except Interrupted:  # before anything was done
@@ -53,11 +58,15 @@ def warn(connection: Any, applied: list[tuple[str, str]]) -> None:
         if app.startswith(_PREFIX) and (app.removeprefix(_PREFIX), name) not in applied
     ]
     for app, name in found:
-        log.warning(
-            f"Migration {app}.{name}, which is not atomic, has begun and did not end: some of it may be done."
-            f"{_invalid_indexes(connection)} It is applied anew; if that fails, undo what is done, or do what is left"
-            f" and record it (manage migrate {app} {name} --fake)."
-        )
+        _tell(connection, app, name)
+
+
+def _tell(connection: Any, app: str, name: str) -> None:
+    log.warning(
+        f"Migration {app}.{name}{database.place(connection)}, which is not atomic, has begun and did not end: some of it"
+        f" may be done.{_invalid_indexes(connection)} It is applied anew; if that fails, undo what is done, or do what is"
+        f" left and record it (manage migrate {app} {name} --fake)."
+    )
 
 
 def _invalid_indexes(connection: Any) -> str:

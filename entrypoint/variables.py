@@ -19,6 +19,7 @@ class Kind(StrEnum):
     ADDRESS = "host:port"
     CHOICE = "choice"
     PATH = "path"
+    NAMES = "names"
     WORDS = "words as in a shell"
     TEXT = "text"
     SECRET = "secret"
@@ -45,6 +46,12 @@ VARIABLES = (
     ),
     Variable("WSGI_APPLICATION", Kind.APPLICATION, "config.wsgi:application", "What gunicorn serves."),
     Variable("RUN_MIGRATIONS", Kind.FLAG, "1", "Apply migrations at start; 0 skips them."),
+    Variable(
+        "MIGRATE_DATABASES",
+        Kind.NAMES,
+        "default",
+        "Which of the settings' DATABASES are waited for and migrated, in this order; separated by commas.",
+    ),
     Variable(
         "MIGRATIONS_STRICT",
         Kind.FLAG,

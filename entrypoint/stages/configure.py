@@ -109,7 +109,7 @@ def _django_problems(configuration: Configuration, skip: bool) -> list[str]:
     from .. import database
     from . import collect
 
-    found = database.problems()
+    found = database.problems(configuration.migrate_databases)
     if configuration.run_collectstatic:
         found += collect.problems()
     return found

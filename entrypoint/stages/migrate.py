@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,27 +17,32 @@ from ..signals import Deferred
 
 
 def migrate(
-    configuration: Configuration, connection: Any, before_changes: Callable[[], None] | None = None
+    configuration: Configuration,
+    alias: str,
+    connection: Any,
+    before_changes: Callable[[], None] | None = None,
 ) -> None:
-    """Run Django's system checks and `migrate`, under a lock held on `connection` (None: without one).
+    """Run Django's system checks and `migrate` for the database `alias`.
+
+    `connection` is one of our own to it, which holds the lock and is closed (None: without a lock).
 
     `before_changes` is called once if there is something to apply, before the database is changed; it may raise
     BootError.
 
     Raises BootError: APPLICATION if the checks cannot import the project, MIGRATION_LOCK when another replica
-    takes too long, or a session is in the way of a migration for too long, SCHEMA_AHEAD if a later one has migrated and that is refused, MIGRATIONS when they fail,
-    Interrupted after a migration during which SIGTERM arrived.
+    takes too long, or a session is in the way of a migration for too long, SCHEMA_AHEAD if a later one has migrated and
+    that is refused, MIGRATIONS when they fail, Interrupted after a migration during which SIGTERM arrived.
     """
     from django.db import Error
 
-    _check(connection)
+    _check(alias, connection)
     if connection is None:
-        _apply(configuration, connection, before_changes)
+        _apply(configuration, alias, connection, before_changes)
         return
     try:
         with migration_lock(connection, configuration.migration_lock_timeout):
-            _connect()
-            _apply(configuration, connection, before_changes)
+            _connect(alias)
+            _apply(configuration, alias, connection, before_changes)
     except Error as error:
         raise _lost(error) from error
     except BootError as error:
@@ -65,7 +71,7 @@ def _no_second(error: Exception) -> BootError:
     )
 
 
-def _check(connection: Any) -> None:
+def _check(alias: str, connection: Any) -> None:
     """Django's system checks, which `manage.py migrate` runs too."""
     from django.core.management import call_command
     from django.core.management.base import SystemCheckError
@@ -73,7 +79,7 @@ def _check(connection: Any) -> None:
 
     lines = capture.Lines()
     try:
-        call_command("check", databases=[database.ALIAS], stdout=lines, stderr=lines, no_color=True)
+        call_command("check", databases=[alias], stdout=lines, stderr=lines, no_color=True)
     except SystemCheckError as error:
         raise BootError(
             ExitCode.MIGRATIONS, f"Django's checks fail: {' '.join(str(error).split())}"
@@ -87,27 +93,29 @@ def _check(connection: Any) -> None:
     lines.finish()
 
 
-def _connect() -> None:
+def _connect(alias: str) -> None:
     """Open the connection that migrates, all the way to the server: a pooler takes a client that it cannot serve."""
     from django.db import OperationalError, connections
 
     try:
-        with connections[database.ALIAS].cursor() as cursor:
+        with connections[alias].cursor() as cursor:
             cursor.execute("SELECT 1")
     except OperationalError as error:
         raise _no_second(error) from error
 
 
-def _apply(configuration: Configuration, connection: Any, before_changes: Callable[[], None] | None) -> None:
+def _apply(
+    configuration: Configuration, alias: str, connection: Any, before_changes: Callable[[], None] | None
+) -> None:
     from django.core.management import call_command, get_commands, load_command_class
     from django.db import connections
 
     # Not on the lock's connection, whose transaction would keep the table locked.
-    schema.compare(configuration, connections[database.ALIAS])
+    schema.compare(configuration, connections[alias])
     # The project may have a `migrate` of its own.
     app = get_commands()["migrate"]
     command = load_command_class(app, "migrate") if isinstance(app, str) else app
-    command.migration_progress_callback = lambda *_: None  # what it would print, the log has
+    options = {} if alias == database.ALIAS else {"database": alias}  # which the project's own may not know
     progress = _Progress()
     waits = LockWaits(
         connection,
@@ -116,10 +124,14 @@ def _apply(configuration: Configuration, connection: Any, before_changes: Callab
         progress.deferred,
     )
 
+    process = os.getpid()
+
     def apply(connection: Any, migration: Any, applied_by_django: Callable[[], Any]) -> Any:
-        progress.begin(migration)
+        if os.getpid() != process:  # the project's own command has processes of its own
+            return applied_by_django()
+        progress.begin(f"{migration}{database.place(connection)}")
         with unfinished.noted(connection, migration):
-            state = waits.apply(connection, migration, applied_by_django)
+            state = waits.apply(connection, migration, progress.current, applied_by_django)
         progress.end()
         return state
 
@@ -127,7 +139,15 @@ def _apply(configuration: Configuration, connection: Any, before_changes: Callab
     failure: BootError | None = None
     try:
         with _first(before_changes), _each_migration(apply):
-            call_command(command, interactive=False, verbosity=1, stdout=lines, stderr=lines, no_color=True)
+            call_command(
+                command,
+                interactive=False,
+                verbosity=1,
+                stdout=lines,
+                stderr=lines,
+                no_color=True,
+                **options,
+            )
     except BootError:
         raise
     except (Exception, SystemExit) as error:
@@ -153,9 +173,10 @@ def _each_migration(apply: Callable[[Any, Any, Callable[[], Any]], Any]) -> Iter
 
     `apply` gets the connection, the migration, and what Django would do, which may be called more than once.
     """
+    from django.core.management.commands.migrate import Command
     from django.db.migrations.executor import MigrationExecutor
 
-    original = MigrationExecutor.apply_migration
+    original, progress = MigrationExecutor.apply_migration, Command.migration_progress_callback
 
     def apply_migration(
         self: Any, state: Any, migration: Any, fake: bool = False, fake_initial: bool = False
@@ -166,10 +187,12 @@ def _each_migration(apply: Callable[[Any, Any, Callable[[], Any]], Any]) -> Iter
         )
 
     MigrationExecutor.apply_migration = apply_migration
+    Command.migration_progress_callback = lambda *_, **__: None  # what it would print, the log has
     try:
         yield
     finally:
         MigrationExecutor.apply_migration = original
+        Command.migration_progress_callback = progress
 
 
 @contextlib.contextmanager
@@ -198,8 +221,8 @@ class _Progress:
         self.deferred = Deferred()
         self._began = 0.0
 
-    def begin(self, migration: Any) -> None:
-        self.current = str(migration)
+    def begin(self, migration: str) -> None:
+        self.current = migration
         log.info(f"Applying {self.current}.", migration=self.current)
         self._began = time.monotonic()
         self.deferred.hold()

@@ -57,21 +57,32 @@ PERMANENT: tuple[tuple[str, ...], ...] = (
 EXHAUSTED = r"too many (?:clients|connections)|connection slots|no more connections allowed"
 
 
-def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> Any:
-    """Return an open connection of our own, once PostgreSQL takes it; None if the database is another one.
+def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = None) -> dict[str, Any]:
+    """Return an open connection of our own to each of MIGRATE_DATABASES, once PostgreSQL takes it.
 
-    `meanwhile` is called while pg_isready runs, which leaves the processor to us; at each attempt.
+    None in its place if the database is another one. `meanwhile` is called while pg_isready runs, which leaves the processor to us; at each attempt.
 
     Raises BootError: DATABASE_REFUSED at once, DATABASE_UNAVAILABLE when the time is up, SERVER if there can
     be no process for pg_isready.
     """
-    connection = database.own_connection()
+    deadline = time.monotonic() + configuration.database_wait_timeout
+    return {
+        alias: _connection(configuration, alias, deadline, meanwhile)
+        for alias in configuration.migrate_databases
+    }
+
+
+def _connection(
+    configuration: Configuration, alias: str, deadline: float, meanwhile: Callable[[], None] | None
+) -> Any:
+    connection = database.own_connection(alias)
     if connection.vendor != "postgresql":
-        log.info(f"The database is {connection.display_name}, not PostgreSQL: nothing to wait for.")
+        log.info(
+            f"The database{database.called(alias)} is {connection.display_name}, not PostgreSQL: nothing to wait for."
+        )
         return None
     target = database.name(connection)
     limit = configuration.database_wait_timeout
-    deadline = time.monotonic() + limit
     told, told_at = "", 0.0
     while True:
         began = time.monotonic()
@@ -90,7 +101,7 @@ def wait(configuration: Configuration, meanwhile: Callable[[], None] | None = No
     if re.search(EXHAUSTED, reason):
         advice = "Close some connections (fewer workers or replicas), or raise the limit (max_connections)."
     else:
-        address = origin.of("HOST", "PORT")
+        address = origin.of("HOST", "PORT", alias=alias)
         advice = f"Check that the server runs and that the address is right ({address})."
     raise BootError(
         ExitCode.DATABASE_UNAVAILABLE, f"{target} was not available within {limit} s: {reason}. {advice}"
@@ -103,8 +114,9 @@ def _warn_if_read_only(connection: Any) -> None:
 
     with contextlib.suppress(Error):  # a connection that broke just now: whoever uses it next tells
         if why := database.read_only(connection):
+            host = origin.of("HOST", alias=connection.alias)
             log.warning(
-                f"The database takes no writes ({why}): lead {origin.of('HOST')} to the server that does, or set READ_ONLY=1"
+                f"The database{database.called(connection.alias)} takes no writes ({why}): lead {host} to the server that does, or set READ_ONLY=1"
                 " if it is meant."
             )
 
@@ -131,12 +143,13 @@ def _attempt(connection: Any, target: str, deadline: float, meanwhile: Callable[
             if re.search(pattern, reason):
                 raise BootError(
                     ExitCode.DATABASE_REFUSED,
-                    f"{target} refuses the connection: {reason}; {advice.format(origin.of(*keys))}.",
+                    f"{target} refuses the connection: {reason}; {advice.format(origin.of(*keys, alias=connection.alias))}.",
                 ) from error
         return reason
     except Exception as error:  # such as an option that libpq does not know, or a server too old for Django
         raise BootError(
-            ExitCode.DATABASE_REFUSED, f"{target} cannot be used: {describe(error)}; check {origin.of()}."
+            ExitCode.DATABASE_REFUSED,
+            f"{target} cannot be used: {describe(error)}; check {origin.of(alias=connection.alias)}.",
         ) from error
 
 

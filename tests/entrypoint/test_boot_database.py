@@ -37,9 +37,9 @@ def test_thirty_attempts_in_sixty_seconds(monkeypatch):
         attempts.append(clock[0])
         return "Connection refused"
 
-    monkeypatch.setattr(wait_stage.database, "own_connection", lambda: SimpleNamespace(vendor="postgresql"))
+    monkeypatch.setattr(wait_stage.database, "own_connection", lambda _: SimpleNamespace(vendor="postgresql"))
     monkeypatch.setattr(wait_stage.database, "name", lambda _: "PostgreSQL")
-    monkeypatch.setattr(wait_stage.origin, "of", lambda *_: "the settings")
+    monkeypatch.setattr(wait_stage.origin, "of", lambda *_, **__: "the settings")
     monkeypatch.setattr(wait_stage, "_attempt", attempt)
     monkeypatch.setattr(wait_stage.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(wait_stage.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
