@@ -1,4 +1,4 @@
-"""What ordinary events do to the server: slow clients in front of it, and in front of a proxy."""
+"""What ordinary events do to the server, without a proxy and behind one: the table of docs/reliability.md."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench import stopping
 from bench.boot import family, proportional_set_size
 from bench.lab import BenchError, Lab, Site, free_port, get, wait_for_200
+from bench.subject import Event, Subject
 
 CLIENTS = 4
 PAUSE = 0.02  # seconds between one client's requests
@@ -63,8 +65,9 @@ def ordinary(port: int, seconds: float) -> Load:
     return load
 
 
-def slow_clients(port: int, server: int) -> str:
+def slow_clients(subject: Subject) -> str:
     """Ordinary clients in quiet times, and beside slow ones."""
+    port, server = subject.port, subject.process.pid
     quiet, before = ordinary(port, QUIET), memory(server)
     command = [sys.executable, "-m", "bench.slow", str(port), f"/static/{FILE}", str(LOADED)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as slow:
@@ -83,9 +86,17 @@ def memory(server: int) -> int:
     return sum(proportional_set_size(each) for each in family(server))
 
 
-EVENTS: dict[str, Callable[[int, int], str]] = {
-    "450 slow clients for a minute: 200 send a byte every 5 s, 200 nothing, 50 read at 1 kB/s": slow_clients,
-}
+EVENTS = (
+    Event(
+        "450 slow clients for a minute: 200 send a byte every 5 s, 200 nothing, 50 read at 1 kB/s",
+        slow_clients,
+    ),
+    Event(
+        "SIGTERM under saturation: 8 clients, 3 workers that wait for a table's lock",
+        stopping.saturated,
+        {"WEB_CONCURRENCY": "3"},
+    ),
+)
 
 
 def table(lab: Lab, only: str = "") -> str:
@@ -96,33 +107,32 @@ def table(lab: Lab, only: str = "") -> str:
         ("here, behind HAProxy", lab.entrypoint, True),
     ]
     lines = [["event", *(name for name, _, _ in sides)]]
-    for event, measure in EVENTS.items():
-        if only in event:
-            lines.append([event])
+    for event in EVENTS:
+        if only in event.name:
+            lines.append([event.name])
             for name, command, proxied in sides:
-                site = lab.site(f"{name.split()[0]}-{free_port()}", WEB_CONCURRENCY="5")
-                lines[-1].append(measured(lab, site, command, proxied, measure))
-                print(f"{event}, {name}: {lines[-1][-1]}", file=sys.stderr, flush=True)
+                variables = {"WEB_CONCURRENCY": "5"} | event.variables
+                site = lab.site(f"{name.split()[0]}-{free_port()}", **variables)
+                lines[-1].append(measured(site, command, proxied, event.measure))
+                print(f"{event.name}, {name}: {lines[-1][-1]}", file=sys.stderr, flush=True)
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def measured(
-    lab: Lab, site: Site, command: list[str], proxied: bool, measure: Callable[[int, int], str]
-) -> str:
+def measured(site: Site, command: list[str], proxied: bool, measure: Callable[[Subject], str]) -> str:
     with site.running(command) as process:
         (site.folder / "staticfiles" / FILE).write_bytes(bytes(LARGE))
         if not proxied:
-            return measure(site.port, process.pid)
+            return measure(Subject(site, process, site.port))
         try:
-            with proxy(lab, site) as port:
-                return measure(port, process.pid)
+            with proxy(site) as port:
+                return measure(Subject(site, process, port))
         except BenchError as error:
             return f"not measured: {error}"
 
 
 @contextlib.contextmanager
-def proxy(lab: Lab, site: Site) -> Iterator[int]:
+def proxy(site: Site) -> Iterator[int]:
     """deploy/haproxy.cfg in front of the site, but for TLS, the redirect to it, and Docker's DNS."""
     program, text = shutil.which("haproxy"), (Path(__file__).parent.parent / "deploy/haproxy.cfg").read_text()
     if not program:
@@ -136,7 +146,7 @@ def proxy(lab: Lab, site: Site) -> Iterator[int]:
         text, found = re.subn(pattern, replacement, text, flags=re.MULTILINE)
         if found != 1:
             raise BenchError(f"haproxy.cfg has no {pattern}")
-    file = lab.folder / f"haproxy-{port}.cfg"
+    file = site.lab.folder / f"haproxy-{port}.cfg"
     file.write_text(text)
     log = file.with_suffix(".log")
     with log.open("wb") as output:

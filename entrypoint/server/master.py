@@ -8,26 +8,29 @@ the signal to stop, so that the master waits for it in vain. At SIGHUP a wrong c
 from __future__ import annotations
 
 import contextlib
-import errno
+import math
 import os
 import select
 import signal
-import socket
 import time
 import traceback
 import weakref
+from collections import deque
+from queue import Empty
 from typing import Any
 
 from gunicorn.arbiter import Arbiter
-from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
+from gunicorn.errors import HaltServer
 from gunicorn.workers import workertmp
 
 from .. import log, rotation
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
+from .handover import Handover
+from .listeners import shut_down
 
-DRAIN = 1.0  # seconds for connections that the kernel has accepted and no worker yet
-POLL = 0.001  # seconds
-SILENCE = 10  # seconds
+DRAIN = 1.0  # seconds, at most, for connections whose handshake has begun
+SETTLED = 0.1  # seconds without any
+POLL = 0.005  # seconds
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
@@ -43,6 +46,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
 
     def __init__(self, application: Any) -> None:
         self._stopping: weakref.WeakSet[Any] = weakref.WeakSet()  # workers
+        application.handover = Handover()
         super().__init__(application)
 
     def handle_int(self) -> None:
@@ -54,8 +58,61 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         # A socket that another process listens on, too, is not ours to shut down.
         alone = self.reexec_pid == self.master_pid == 0 and not self.systemd and not self.cfg.reuse_port
         if graceful and alone:
-            _refuse(self.LISTENERS)
+            self._close(self.cfg.graceful_timeout)
         super().stop(graceful)
+
+    def _close(self, grace: float) -> None:
+        """Shut the listening sockets down when nobody waits in their queues.
+
+        Whoever does is accepted, and passed on to the workers. What these have not come to within the grace period, in
+        seconds, is lost. What this took of it, requests in flight do not have any more.
+        """
+        began = last = now = time.monotonic()
+        waiting: deque[tuple[int, Any]] = deque()
+        while now < min(began + DRAIN, last + SETTLED) and not self._is_hurried():
+            if self._accept(waiting) or not self._pass_on(waiting):
+                last = now
+            time.sleep(POLL)
+            now = time.monotonic()
+        self._accept(waiting)
+        for listener in self.LISTENERS:
+            shut_down(listener)
+        while not self._pass_on(waiting) and now < began + grace and not self._is_hurried():
+            with contextlib.suppress(HaltServer):
+                self.reap_workers()
+            self.manage_workers()
+            time.sleep(POLL)
+            now = time.monotonic()
+        self.cfg.set("graceful_timeout", max(1, math.ceil(grace - (now - began))))
+
+    def _accept(self, waiting: deque[tuple[int, Any]]) -> bool:
+        """Accept whoever waits, if the workers take connections from here; whether there was anybody."""
+        if self.cfg.is_ssl or not getattr(self.worker_class, "takes_over", False):
+            return bool(select.select(self.LISTENERS, [], [], 0)[0])  # they are still accepting
+        before = len(waiting)
+        for number, listener in enumerate(self.LISTENERS):
+            with contextlib.suppress(OSError):
+                while True:
+                    waiting.append((number, listener.accept()[0]))
+        return len(waiting) > before
+
+    def _pass_on(self, waiting: deque[tuple[int, Any]]) -> bool:
+        """Give the workers as many as there is room for; whether none is left."""
+        while waiting and self.app.handover.give(*waiting[0]):
+            waiting.popleft()
+        return not waiting
+
+    def _is_hurried(self) -> bool:
+        """Whether a second signal says not to wait; gunicorn, which takes it from its queue, finds it there."""
+        hurry = (signal.SIGINT, signal.SIGQUIT)
+        if isinstance(self.SIG_QUEUE, list):  # before gunicorn 25
+            return any(number in hurry for number in self.SIG_QUEUE)
+        with contextlib.suppress(Empty):
+            number = self.SIG_QUEUE.get_nowait()
+            if number in hurry:
+                self.SIG_QUEUE.put_nowait(number)
+                return True
+        return False
 
     def reload(self) -> None:
         """Take new secrets and the new configuration, or keep what there is if they cannot be used.
@@ -156,51 +213,3 @@ class _Forking:
 
 
 os.register_at_fork(after_in_child=_Forking.in_child)
-
-
-def _refuse(listeners: list[Any]) -> None:
-    """Shut the listening sockets down, at a moment when nobody waits in their queues."""
-    deadline = time.monotonic() + DRAIN
-    for listener in listeners:
-        while select.select([listener], [], [], 0)[0] and time.monotonic() < deadline:
-            time.sleep(POLL)  # the workers are still accepting
-        # A kind of socket that cannot be shut down is closed in a moment.
-        with contextlib.suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)  # for every process that has it open
-
-
-class _Listener:
-    """A listening socket that, once it is shut down, is merely one on which nobody waits."""
-
-    sock: Any
-
-    def accept(self) -> Any:
-        """Called by workers."""
-        try:
-            return self.sock.accept()
-        except OSError as error:
-            if error.errno == errno.EINVAL:
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from None
-            raise
-
-
-class _ListenerTCP(_Listener):
-    """Lets the kernel keep connections on which nothing arrives: a worker takes those that have something for it."""
-
-    def set_options(self, sock: Any, bound: bool = False) -> Any:
-        """Called by gunicorn."""
-        with contextlib.suppress(OSError):  # gVisor's kernel, for one
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENCE)
-        return super().set_options(sock, bound=bound)  # type: ignore[misc]  # gunicorn's
-
-
-class TCPListener(_ListenerTCP, TCPSocket):  # type: ignore[misc]  # gunicorn has no types
-    """IPv4."""
-
-
-class TCP6Listener(_ListenerTCP, TCP6Socket):  # type: ignore[misc]  # gunicorn has no types
-    """IPv6."""
-
-
-class UnixListener(_Listener, UnixSocket):  # type: ignore[misc]  # gunicorn has no types
-    """A path."""

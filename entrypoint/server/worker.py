@@ -30,6 +30,8 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
     With `threads` gunicorn takes its own threaded worker instead, as it does for its own class of this name.
     """
 
+    takes_over = True  # connections from the master, when it stops
+
     def run(self) -> None:
         """Accept and handle until told to stop; then finish what has begun. Called by gunicorn."""
         if self.cfg.is_ssl:  # a look at the connection shows nothing
@@ -44,6 +46,8 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
         self._selector = selectors.DefaultSelector()
         for each in self.wait_fds:
             self._selector.register(each, selectors.EVENT_READ)
+        self._handover = self.app.handover
+        self._selector.register(self._handover.hears, selectors.EVENT_READ, self._handover)
         while self.alive:
             self.notify()
             if self._accept():
@@ -70,6 +74,15 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
             found = True
             self._examine(Connection(sock, address, listener, LARGEST))
         return found
+
+    def _take_over(self) -> bool:
+        """Take a connection that the master has accepted; whether there was any."""
+        taken = self._handover.take()
+        if taken:
+            number, sock, address = taken
+            self.notify()
+            self._examine(Connection(sock, address, self.sockets[number], LARGEST))
+        return bool(taken)
 
     def _examine(self, connection: Connection) -> None:
         """Handle the request if all of it is there; else remember the connection."""
@@ -108,6 +121,8 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
         for key, _ in self._selector.select(seconds):
             if key.fd == self.PIPE[0]:
                 os.read(key.fd, 64)
+            elif key.data is self._handover:
+                self._take_over()
             elif key.data:
                 self.notify()
                 self._examine(key.data)
@@ -138,9 +153,13 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
         """Handle the requests that have begun to arrive, and see the answers off; for the grace period at most."""
         for listener in self.sockets:
             self._selector.unregister(listener)
-        for each in [each for each in self._arriving if not each.begun]:
-            self._drop(each)
         until = time.monotonic() + self.cfg.graceful_timeout
-        while (self._arriving or self._departures) and time.monotonic() < until:
+        while (now := time.monotonic()) < until:
             self.notify()
+            if self._take_over():
+                continue
+            for each in [each for each in self._arriving if not each.begun and each.arrived < now - POLL]:
+                self._drop(each)
+            if not (self._arriving or self._departures):
+                return
             self._look(POLL)

@@ -16,7 +16,8 @@ from ..errors import BootError, ExitCode, describe, owner
 from ..served import publish
 from ..server.address import refusal, shown
 from ..server.application import Application
-from ..server.master import Master, TCP6Listener, TCPListener, UnixListener
+from ..server.listeners import TCP6Listener, TCPListener, UnixListener
+from ..server.master import Master
 from ..static.lock import locked
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoint import refusing
-from tests.entrypoint.booting import PASSWORD, SECRET_KEY, Boot, children, free_port
+from tests.entrypoint.booting import PASSWORD, PATIENCE, SECRET_KEY, Boot, children, free_port
 from tests.entrypoint.test_boot_static import without_privileges
 
 REFUSING = Path(refusing.__file__).read_text()  # for a project to do so to itself
@@ -138,6 +139,24 @@ def test_a_request_in_flight_is_finished_and_new_ones_are_refused(boot, number):
     assert running.exit_code() == 0
     thread.join()
     assert answers == [(200, b"finished")]
+
+
+@pytest.mark.proves("Requests in flight are finished")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_requests_that_wait_for_a_worker_are_finished(boot, number):
+    running = boot(WEB_CONCURRENCY="2", GUNICORN_GRACEFUL_TIMEOUT="60").serving()
+    host, _, port = running.address.rpartition(":")
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE))
+            for _ in range(10)
+        ]
+        for client in clients:
+            client.sendall(b"GET /slow/?seconds=0.7 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        running.process.send_signal(number)
+        answers = [client.makefile("rb").read() for client in clients]
+    assert [answer.rpartition(b"\r\n\r\n")[2] for answer in answers] == [b"finished"] * len(clients)
+    assert running.exit_code() == 0
 
 
 def refuses(running: Boot) -> bool:

@@ -1,0 +1,27 @@
+"""What an event happens to."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.lab import Site
+
+
+@dataclass
+class Subject:
+    """A server that runs, and the port at which clients reach it: its own, or that of a proxy."""
+
+    site: Site
+    process: subprocess.Popen[bytes]
+    port: int
+
+
+@dataclass
+class Event:
+    """A row of the table: what happens, and the function that has it happen and says what came of it."""
+
+    name: str
+    measure: Callable[[Subject], str]
+    variables: dict[str, str] = field(default_factory=dict)
