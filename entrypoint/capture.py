@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from . import log
+from . import log, request_id
 
 
 def start(environ: Mapping[str, str]) -> None:
@@ -136,7 +136,10 @@ def _as_record(line: str) -> str | None:
     if not (line.startswith("{") and line.endswith("}")):
         return None
     try:
-        return log.as_json(json.loads(line))
+        record = json.loads(line)
+        if request := request_id.current():
+            record.setdefault("request_id", request)
+        return log.as_json(record)
     except (ValueError, RecursionError):
         return None
 

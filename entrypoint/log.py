@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from . import request_id
 from .redaction import hide
 
 FORMATS = ("json", "console")
@@ -76,6 +77,8 @@ def render(
     timestamp = f"{seconds}.{int(created % 1 * 1000):03d}Z"
     if _stage:
         fields = {"stage": _stage, **fields}
+    if request := request_id.current():
+        fields = {"request_id": request, **fields}
     if _format == "json":
         named = {"timestamp": timestamp, "level": level, "logger": logger, "message": message}
         return as_json(named | fields)

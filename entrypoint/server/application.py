@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
 
-from .. import capture
+from .. import capture, request_id
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from . import arguments
@@ -79,7 +79,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         # The project's LOGGING is applied again by get_wsgi_application(), and may disable these.
         for name in ("gunicorn.error", "gunicorn.access"):
             capture.enable(name)
-        return application
+        return request_id.carried(application)
 
     def load_now(self) -> None:
         """Import the application and its URLs, before there are workers.

@@ -8,6 +8,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from .. import capture
+from .forwarded import client
 
 
 class GunicornLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -31,7 +32,11 @@ class GunicornLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
             "path": environ.get("PATH_INFO", ""),
             "status": int(status) if status.isdecimal() else status,
             "duration_ms": round(request_time.total_seconds() * 1000, 1),
-            "remote_addr": environ.get("REMOTE_ADDR", ""),
+            "remote_addr": client(
+                environ.get("REMOTE_ADDR", ""),
+                environ.get("HTTP_X_FORWARDED_FOR", ""),
+                self.cfg.forwarded_allow_ips,
+            ),
         }
         message = "%s %s %s", fields["method"], fields["path"], status
         self.access_log.info(*message, extra={"fields": fields})

@@ -12,9 +12,11 @@ import os
 import resource
 import selectors
 import time
+from typing import Any
 
 from gunicorn.workers import sync
 
+from .. import request_id
 from .connection import PATIENCE, Connection
 from .departures import Departures
 
@@ -106,6 +108,13 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
             self.handle(connection.listener, connection, connection.address)
         finally:
             self._departures.take(connection)
+
+    def handle(self, *arguments: Any) -> None:
+        """Handle one request, and what it fails with. Called by gunicorn too."""
+        try:
+            super().handle(*arguments)
+        finally:
+            request_id.end()
 
     def _make_room(self) -> None:
         """Give up whoever has been here for longest."""

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .. import capture, log, memory, rotation, secretfiles
+from .. import capture, log, memory, request_id, rotation, secretfiles
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, owner
 from ..served import publish
@@ -36,6 +36,7 @@ def serve(configuration: Configuration) -> None:
     memory.warn_if_too_little(cfg.workers)
     log.info(f"Serving {configuration.wsgi_application} on {shown(cfg.address)}, workers: {cfg.workers}.")
     _leave_nothing_behind()
+    request_id.in_queries()
     if secretfiles.files():
         rotation.renew_when_refused()
     master = os.getpid()

@@ -89,7 +89,14 @@ def test_no_variable_is_read_behind_the_tables_back():
     """Whatever the entrypoint reads by name is in the table, or is gunicorn's own."""
     code = "".join(path.read_text() for path in (ROOT / "entrypoint").rglob("*.py"))
     read = set(re.findall(r"environ(?:\.get\(|\[)\"([A-Z_]+)\"", code))
-    of_gunicorn = {"LISTEN_FDS", "GUNICORN_FD", "REQUEST_METHOD", "PATH_INFO", "REMOTE_ADDR"}
+    of_gunicorn = {
+        "LISTEN_FDS",
+        "GUNICORN_FD",
+        "REQUEST_METHOD",
+        "PATH_INFO",
+        "REMOTE_ADDR",
+        "HTTP_X_FORWARDED_FOR",
+    }
     assert read - of_gunicorn <= {each.name for each in variables.VARIABLES}
 
 
