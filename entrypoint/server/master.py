@@ -53,6 +53,10 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         """The same as SIGTERM; gunicorn would drop the requests. A second one still does. Called by gunicorn."""
         self.handle_term()
 
+    def handle_cld(self) -> None:
+        """A worker has ended; gunicorn 24.0 calls the signal so, and knows it by its other name alone."""
+        self.handle_chld()
+
     def stop(self, graceful: bool = True) -> None:
         """Stop the workers; called by gunicorn."""
         # A socket that another process listens on, too, is not ours to shut down.
