@@ -8,7 +8,10 @@ import tempfile
 import urllib.parse
 from pathlib import Path
 
-from wheels import run_uv
+from wheels import LockError, run_uv
+
+# What a lock says that translate.py has made of another one.
+TRANSLATED = "nixw lock --from"
 
 # A file at an address, in a lock that uv has written.
 ADDRESSED = re.compile(r'\burl = "[^"]*/([^"/]+)"(, upload-time = [^,}]+)?(, size = \d+)?')
@@ -24,6 +27,8 @@ def locked(pyproject: Path, python: str, upgrade: bool) -> str:
     A lock that names no addresses gets none. Raises LockError.
     """
     before = pyproject.with_name("pylock.toml")
+    if f'created-by = "{TRANSLATED}"' in before.read_text():
+        raise LockError(f"{before} is made of another lock: change that, then `{TRANSLATED} FILE`.")
     with tempfile.TemporaryDirectory() as folder:
         lock = Path(folder, "pylock.toml")
         shutil.copy(before, lock)

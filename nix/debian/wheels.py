@@ -42,6 +42,10 @@ class LockError(Exception):
     """What is asked for cannot be had; the message is one sentence for a person."""
 
 
+class Unreachable(LockError):
+    """The index does not answer."""
+
+
 def resolve_wheels(requested: list[Requirement], given: Collection[str], python: str) -> dict[str, Any]:
     """All wheels that are needed, without those `given`: {name: {version, file, sha256, requires, extras}}.
 
@@ -61,28 +65,35 @@ def resolve_wheels(requested: list[Requirement], given: Collection[str], python:
     }
 
 
-def compiled(wanted: list[Requirement], given: Collection[str], python: str) -> list[dict[str, Any]]:
+def compiled(
+    wanted: list[Requirement], given: Collection[str], python: str, constrained: bool = True
+) -> list[dict[str, Any]]:
     """The packages of the pylock.toml (PEP 751) that uv compiles, each with the wheels that fit. Raises LockError."""
     with tempfile.TemporaryDirectory() as folder:
         excludes, lock = Path(folder, "excludes.txt"), Path(folder, "pylock.toml")
         excludes.write_text("".join(f"{name}\n" for name in given))
         command = ["pip", "compile", "-", "--output-file", str(lock), "--excludes", str(excludes)]
         command += ["--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
-        run_uv(command, "".join(f"{requirement}\n" for requirement in wanted), python)
+        run_uv(command, "".join(f"{requirement}\n" for requirement in wanted), python, constrained)
         return list(tomllib.loads(lock.read_text()).get("packages", []))
 
 
-def run_uv(command: list[str], text: str, python: str) -> None:
-    """Run uv with pip's configuration, and the text as its input. Raises LockError."""
+def run_uv(command: list[str], text: str, python: str, constrained: bool = True) -> None:
+    """Run uv with pip's configuration, and the text as its input. Raises LockError.
+
+    Without `constrained`, the constraints that pip is configured with do not count: what is asked for is exact.
+    """
     command = ["uv", *command, "--no-config", "--quiet", "--color", "never"]
     command += ["--no-python-downloads", "--python", sys.executable]
     settings = pip_settings()
+    if not constrained:
+        settings.pop("constraint", None)
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         command += ["--no-index"]
     environment = os.environ | uv_variables(settings)
     result = subprocess.run(command, env=environment, input=text, capture_output=True, text=True)
     if result.returncode != 0:
-        raise LockError(refusal(result.stderr, python))
+        raise refusal(result.stderr, python)
 
 
 def markers(python: str) -> dict[str, str]:
@@ -185,24 +196,30 @@ class Graph:
         return found
 
 
-def refusal(errors: str, python: str) -> str:
+def refusal(errors: str, python: str) -> LockError:
     """uv's reason as one sentence that says what to do."""
     text = " ".join(errors.split("\nhint:")[0].split())
     # Reasons that come later are those of single versions in a conflict.
     if unknown := re.search(r"cause: Because (\S+) was not found in the (?:package registry|provided)", text):
-        return f"The Python index has no package {canonicalize_name(unknown[1])}: correct its name."
+        return LockError(
+            f"The Python index has no package {canonicalize_name(unknown[1])}: correct its name."
+        )
+    if version := re.search(r"cause: Because there is no version of (\S+)", text):
+        return LockError(
+            f"The Python index has no {version[1]}: correct the version, or configure pip with the index that has it."
+        )
     if without := re.search(r"cause: Because (?:all versions of )?(\S+) ha(?:s|ve) no usable wheels", text):
         wanted = without[1]
         name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
-        return (
+        return LockError(
             f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
             " systems, and nothing is compiled here: make a wheel with"
             f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
             f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
         )
     if re.search(r"error sending request|Request failed|Could not connect", text):
-        return "The Python index that pip is configured with cannot be reached."
+        return Unreachable("The Python index that pip is configured with cannot be reached.")
     reasons = text.removeprefix("error: ").partition(" cause: ")
     reason = (reasons[2] or reasons[0] or "no reason given").rstrip(".:")
     # Addresses may hold a password.
-    return f"uv could not resolve the wheels: {re.sub(r'//[^/@ ]*@', '//', reason)}."
+    return LockError(f"uv could not resolve the wheels: {re.sub(r'//[^/@ ]*@', '//', reason)}.")

@@ -187,6 +187,15 @@ let
     else
       result (lib.head found);
 
+  # Of another lock, by `nixw lock --from`; it names what it was made of.
+  changed = lib.filter (
+    source:
+    source ? path
+    && source ? sha256
+    && builtins.pathExists (folder + "/${source.path}")
+    && builtins.hashFile "sha256" (folder + "/${source.path}") != source.sha256
+  ) (lock.tool.nixw.made-from or [ ]);
+
   # The lock has no copy of what pyproject.toml asked for, but must have what it asks for now.
   read = import ../requirement.nix {
     inherit lib pythonFullVersion machine;
@@ -224,6 +233,8 @@ else if environments != [ ] && !(lib.any holds environments) then
   throw "${file} is not for ${machine} Linux and Python ${pythonFullVersion}: ${remedy} with that among its `environments`."
 else if unknown != [ ] then
   throw "${file} has neither an extra nor a group ${lib.head unknown}: correct the name, or ${remedy} with it."
+else if changed != [ ] then
+  throw "${file} is older than ${(lib.head changed).path}: run `nixw lock --from` again."
 else if takesPython "its head" lock && unmet != [ ] then
   throw "${file} is older than pyproject.toml: it does not have \"${lib.head unmet}\". For what pyproject.toml says now, ${remedy}."
 else
