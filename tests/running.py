@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +23,13 @@ def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, p
             return value
         time.sleep(pause)
     raise AssertionError(f"waited in vain for {what}")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 class Logged:

@@ -17,7 +17,7 @@ import pytest
 from django.test import RequestFactory
 
 from core import health, readiness
-from tests.running import until
+from tests.running import free_port, until
 
 USER = "eatfit24"
 READINESS = "/api/health/"
@@ -277,11 +277,6 @@ def test_sqlite_of_a_development_machine(run, project):
     )
     result = run(project, {"DJANGO_SETTINGS_MODULE": "config.settings.local"}, "-c", code)
     assert result.stdout.split() == ["200"], result.stderr
-
-
-def free_port() -> int:
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return probe.getsockname()[1]
 
 
 def test_an_outage_heals_by_itself(start_server, run, project, production):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from cluster import Cluster
+from tests import page
+from tests.running import free_port
 
 REQUIRED = [
     "SECRET_KEY",
@@ -26,9 +27,7 @@ REQUIRED = [
 @pytest.fixture(scope="module")
 def tcp_database() -> Iterator[dict[str, str]]:
     """The POSTGRES_ variables of a cluster on TCP: TLS is not for Unix sockets."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     directory = Path(tempfile.mkdtemp(prefix="backend-"))
     directory.chmod(0o755)
     try:
@@ -60,6 +59,27 @@ def test_a_right_environment_loads_with_the_documented_defaults(load, production
     assert loaded["DEBUG"] is False
     assert loaded["ALLOWED_HOSTS"] == ["api.example.com"]
     assert loaded["CSRF_TRUSTED_ORIGINS"] == loaded["CORS_ALLOWED_ORIGINS"] == ["https://app.example.com"]
+
+
+READING = """
+import os
+import config.database, config.log  # and the libraries that they use
+
+read = set()
+environ = type(os.environ)
+original = environ.__getitem__
+environ.__getitem__ = lambda self, name: read.add(name) or original(self, name)
+import config.settings.production
+print(*read)
+"""
+
+
+def test_what_is_read_is_documented(run, backend, production):
+    read = set(run(backend, production, "-c", READING).stdout.split())
+    documented = set(page.variables("Variables of the backend's settings"))
+    files = {f"{name}_FILE" for name in page.variables("Secrets from files")}
+    only_refused = {"DATABASE_URL", "DATABASE_ENGINE", "DB_ENGINE", "DJANGO_DB_ENGINE", "SQL_ENGINE"}
+    assert read - files == documented | only_refused
 
 
 @pytest.mark.proves("The database's address comes from `POSTGRES_*`, with these defaults")

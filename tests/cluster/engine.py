@@ -7,16 +7,15 @@ everything else in one folder.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-PATIENCE = 120.0  # seconds after which a test gives up
+from tests import running
+from tests.running import PATIENCE
 
 
 class CommandError(Exception):
@@ -40,14 +39,7 @@ def run(*command: str, env: dict[str, str] | None = None, text: str | None = Non
     return done.stdout.strip()
 
 
-def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Wait until the condition holds, and return what it gave."""
-    end = time.monotonic() + patience
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.25)
-    raise AssertionError(f"waited in vain for {what}")
+until = functools.partial(running.until, pause=0.25)  # each look takes a program
 
 
 class Engine:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import pytest
 from tests.container.engine import PATIENCE, ROOT, Container, docker
 from tests.container.lab import PRODUCTION, migration, unique
 from tests.container.needs import unavailable
-from tests.running import until
+from tests.running import free_port, until
 
 API = {"Host": "api.example.com", "X_Forwarded_Proto": "https"}
 
@@ -58,9 +57,7 @@ class Compose:
 
     def __init__(self, program: str, folder: Path) -> None:
         self.program, self.folder, self.name = program, folder, unique("compose")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.url = f"http://localhost:{probe.getsockname()[1]}"
+        self.url = f"http://localhost:{free_port()}"
 
     def __call__(self, command: str, **env: str) -> str:
         names = {"COMPOSE_PROJECT_NAME": self.name, "BACKEND_PORT": self.url.rpartition(":")[2]}

@@ -6,7 +6,6 @@ import contextlib
 import http.client
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -139,13 +138,6 @@ class Boot(Logged):
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self._log.close()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on just now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def connect(cluster: Cluster, database: str) -> Any:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from cluster import Cluster
-from tests.entrypoint.booting import PASSWORD, SECRET_KEY, Boot, Project, connect, free_port
+from tests.entrypoint.booting import PASSWORD, SECRET_KEY, Boot, Project, connect
+from tests.running import free_port
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,7 +15,8 @@ import pytest
 from entrypoint import configuration, healthcheck, role, served
 from entrypoint.errors import BootError
 from entrypoint.static.lock import LOCK
-from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES, free_port
+from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES
+from tests.running import free_port
 
 NO_DATABASE = {"POSTGRES_PORT": "1"}
 

@@ -16,7 +16,8 @@ import pytest
 from entrypoint import configuration
 from entrypoint.errors import BootError
 from entrypoint.stages import wait as wait_stage
-from tests.entrypoint.booting import FILES, PASSWORD, free_port
+from tests.entrypoint.booting import FILES, PASSWORD
+from tests.running import free_port
 
 
 @pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")

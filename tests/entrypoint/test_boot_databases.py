@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-from tests.entrypoint.booting import connect, free_port
+from tests.entrypoint.booting import connect
+from tests.running import free_port
 
 DATABASES = """
 DATABASES["analytics"] = {**DATABASES["default"], "NAME": os.environ["ANALYTICS_DB"]}

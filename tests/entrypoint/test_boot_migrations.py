@@ -8,7 +8,8 @@ import signal
 import pytest
 
 from entrypoint.migration_lock import LOCK
-from tests.entrypoint.booting import connect, free_port
+from tests.entrypoint.booting import connect
+from tests.running import free_port
 
 SLEEP = "migrations.RunSQL('SELECT pg_sleep(0.7)')"
 

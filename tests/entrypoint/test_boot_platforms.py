@@ -6,7 +6,8 @@ import http.client
 
 import pytest
 
-from tests.entrypoint.booting import children, free_port
+from tests.entrypoint.booting import children
+from tests.running import free_port
 
 
 def serves(port: int) -> bool:

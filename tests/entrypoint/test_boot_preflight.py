@@ -8,9 +8,8 @@ import socket
 
 import pytest
 
-from tests.entrypoint.booting import free_port
 from tests.entrypoint.test_boot_static import without_privileges
-from tests.running import until
+from tests.running import free_port, until
 
 
 @pytest.fixture

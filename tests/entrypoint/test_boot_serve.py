@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.entrypoint import refusing
-from tests.entrypoint.booting import PASSWORD, PATIENCE, SECRET_KEY, Boot, children, free_port
+from tests.entrypoint.booting import PASSWORD, PATIENCE, SECRET_KEY, Boot, children
 from tests.entrypoint.test_boot_static import without_privileges
+from tests.running import free_port
 
 REFUSING = Path(refusing.__file__).read_text()  # for a project to do so to itself
 

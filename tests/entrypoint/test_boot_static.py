@@ -18,7 +18,7 @@ from entrypoint.static.fingerprint import MARKER
 from entrypoint.static.lock import LOCK
 from entrypoint.static.scratch import PREFIX
 from tests.entrypoint import refusing
-from tests.entrypoint.booting import free_port
+from tests.running import free_port
 
 
 def contents(directory: Path) -> dict[str, bytes]:

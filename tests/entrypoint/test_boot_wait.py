@@ -6,7 +6,8 @@ import signal
 
 import pytest
 
-from tests.entrypoint.booting import PASSWORD, free_port
+from tests.entrypoint.booting import PASSWORD
+from tests.running import free_port
 
 SLEEP = "migrations.RunSQL('SELECT pg_sleep(2)')"
 # It tells that it ends, and by which code: what a worker does with the job in hand.

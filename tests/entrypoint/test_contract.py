@@ -14,21 +14,7 @@ from entrypoint.stages import wait
 from entrypoint.variables import Kind
 from tests import promises
 from tests.entrypoint.booting import ROOT, STAGES
-
-PAGE = (ROOT / "docs/boot.md").read_text()
-
-
-def section(title: str) -> str:
-    """The text below a heading, up to the next one of any level."""
-    match = re.search(rf"^#+ {re.escape(title)}\n(.*?)(?=^#|\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    assert match, title
-    return match[1]
-
-
-def table(title: str) -> list[list[str]]:
-    """The cells of the section's table, without its head."""
-    rows = [line for line in section(title).splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows[2:]]
+from tests.page import PAGE, table
 
 
 def accepts(variable: variables.Variable) -> str:
@@ -77,12 +63,6 @@ def test_every_command():
     documented = {re.match(r"`(\w+)", row[0])[1] for row in table("Commands")}
     assert documented == program.COMMANDS.keys() | program.WITH_ARGUMENTS
     assert all(f"\n  {command} " in program.USAGE for command in documented)
-
-
-def test_every_variable_of_the_backends_settings():
-    documented = {row[0].strip("`") for row in table("Variables of the backend's settings")}
-    code = "".join(path.read_text() for path in (ROOT / "backend/config").rglob("*.py"))
-    assert documented == set(re.findall(r"\benv\.\w+\(\s*\"([A-Z_]+)\"", code))
 
 
 def test_no_variable_is_read_behind_the_tables_back():

@@ -6,7 +6,6 @@ import http.client
 import http.server
 import os
 import re
-import socket
 import subprocess
 import threading
 from collections import Counter
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import until
+from tests.running import free_port, until
 
 CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy/haproxy.cfg"
 LOGIN = "/admin/login/"
@@ -82,9 +81,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
     handler = type("Counting", (Backend,), {"seen": seen})
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     file = tmp_path / "haproxy.cfg"
     file.write_text(configuration(port, server.server_address[1]))
     process = subprocess.Popen([os.environ["HAPROXY"], "-db", "-f", str(file)])

@@ -7,7 +7,6 @@ import http.client
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import psycopg2
 import pytest
 
 from local_env import make_environment
+from tests.running import free_port
 
 PATIENCE = 120.0  # seconds after which the test gives up
 
@@ -25,9 +25,7 @@ class Server:
     """The template's project, running on a PostgreSQL of its own."""
 
     def __init__(self, directory: Path) -> None:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            self.port = listener.getsockname()[1]
+        self.port = free_port()
         self.log = directory / "log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
