@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+import psycopg2
+
 from cluster import OWNER, Cluster, ordinary_user
 from workdir import copy_project
 
@@ -49,6 +51,17 @@ class Site:
     name: str
     folder: Path
     environment: dict[str, str]
+
+    def connect(self) -> Any:
+        """A connection of psycopg2's to its database, as the server's superuser."""
+        cluster = self.lab.cluster
+        return psycopg2.connect(
+            host=cluster.host,
+            port=cluster.port,
+            user=OWNER,
+            password=cluster.password,
+            dbname=self.environment["POSTGRES_DB"],
+        )
 
     def reset(self) -> None:
         """As before the first boot: an empty database, an empty static directory.

@@ -5,64 +5,22 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-import statistics
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
-from bench import stopping
+from bench import release, rotation, stopping
 from bench.boot import family, proportional_set_size
-from bench.lab import BenchError, Lab, Site, free_port, get, wait_for_200
+from bench.lab import BenchError, Lab, Site, free_port, wait_for_200
+from bench.ordinary import ordinary
 from bench.subject import Event, Subject
 
-CLIENTS = 4
-PAUSE = 0.02  # seconds between one client's requests
 QUIET, LOADED = 15.0, 60.0  # seconds
 LARGE = 5_000_000  # bytes
 FILE = "large.bin"
-
-
-@dataclass
-class Load:
-    """What ordinary clients met: seconds of each answer, and those that were none."""
-
-    seconds: list[float] = field(default_factory=list)
-    failed: int = 0
-
-    @property
-    def p99(self) -> float:
-        return statistics.quantiles(self.seconds, n=100)[98] if len(self.seconds) > 1 else float("inf")
-
-    @property
-    def longest(self) -> float:
-        return max(self.seconds, default=float("inf"))
-
-
-def ordinary(port: int, seconds: float) -> Load:
-    """Ask as ordinary clients do, for so long."""
-    load, end = Load(), time.monotonic() + seconds
-
-    def client() -> None:
-        while time.monotonic() < end:
-            began = time.monotonic()
-            try:
-                right = get(port, "/api/health/live/").startswith(b"HTTP/1.1 200 ")
-            except OSError:
-                right = False
-            load.seconds.append(time.monotonic() - began)
-            load.failed += not right
-            time.sleep(PAUSE)
-
-    clients = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    for each in clients:
-        each.start()
-    for each in clients:
-        each.join()
-    return load
 
 
 def slow_clients(subject: Subject) -> str:
@@ -75,7 +33,7 @@ def slow_clients(subject: Subject) -> str:
         loaded, during = ordinary(port, LOADED - 10), memory(server)
         print(slow.communicate()[0].strip(), file=sys.stderr)
     return (
-        f"{loaded.failed} of {len(loaded.seconds)} failed; longest {loaded.longest:.2f} s;"
+        f"{loaded}; longest {loaded.longest:.2f} s;"
         f" p99 {1000 * loaded.p99:.0f} ms, quiet {1000 * quiet.p99:.0f} ms;"
         f" memory {(during - before) / 1e6:+.0f} MB"
     )
@@ -96,6 +54,16 @@ EVENTS = (
         stopping.saturated,
         {"WEB_CONCURRENCY": "3"},
     ),
+    Event("a release's `ALTER TABLE` behind a session that is idle in a transaction", release.waits),
+    Event(
+        "a release's `ALTER TABLE` behind such a session, with `atomic = False`",
+        partial(release.waits, atomic=False),
+    ),
+    Event(
+        "the database's password changes, in its file and on the server",
+        rotation.password_changes,
+        prepare=rotation.prepare,
+    ),
 )
 
 
@@ -113,20 +81,21 @@ def table(lab: Lab, only: str = "") -> str:
             for name, command, proxied in sides:
                 variables = {"WEB_CONCURRENCY": "5"} | event.variables
                 site = lab.site(f"{name.split()[0]}-{free_port()}", **variables)
-                lines[-1].append(measured(site, command, proxied, event.measure))
+                lines[-1].append(measured(site, command, proxied, event))
                 print(f"{event.name}, {name}: {lines[-1][-1]}", file=sys.stderr, flush=True)
     lines.insert(1, ["---"] * len(lines[0]))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def measured(site: Site, command: list[str], proxied: bool, measure: Callable[[Subject], str]) -> str:
+def measured(site: Site, command: list[str], proxied: bool, event: Event) -> str:
+    event.prepare(site)
     with site.running(command) as process:
         (site.folder / "staticfiles" / FILE).write_bytes(bytes(LARGE))
         if not proxied:
-            return measure(Subject(site, process, site.port))
+            return event.measure(Subject(site, command, process, site.port))
         try:
             with proxy(site) as port:
-                return measure(Subject(site, process, port))
+                return event.measure(Subject(site, command, process, port))
         except BenchError as error:
             return f"not measured: {error}"
 

@@ -7,11 +7,8 @@ import threading
 import time
 from collections import Counter
 
-import psycopg2
-
 from bench.lab import get
 from bench.subject import Subject
-from cluster import OWNER
 
 CLIENTS = 8
 BEFORE, AFTER = 1.0, 3.0  # seconds in which workers wait, until the signal and from then on
@@ -19,14 +16,7 @@ BEFORE, AFTER = 1.0, 3.0  # seconds in which workers wait, until the signal and 
 
 def saturated(subject: Subject) -> str:
     """Stop a server whose workers are all busy while others wait in the queue of its socket."""
-    environment = subject.site.environment
-    lock = psycopg2.connect(
-        host=environment["POSTGRES_HOST"],
-        port=environment["POSTGRES_PORT"],
-        user=OWNER,
-        password=environment["POSTGRES_PASSWORD"],
-        dbname=environment["POSTGRES_DB"],
-    )
+    lock = subject.site.connect()
     with lock.cursor() as cursor:
         cursor.execute("LOCK TABLE meals_meal")
     seen: Counter[str] = Counter()

@@ -11,9 +11,10 @@ from bench.lab import Site
 
 @dataclass
 class Subject:
-    """A server that runs, and the port at which clients reach it: its own, or that of a proxy."""
+    """A server that runs, how it was started, and the port at which clients reach it: its own, or that of a proxy."""
 
     site: Site
+    command: list[str]
     process: subprocess.Popen[bytes]
     port: int
 
@@ -25,3 +26,4 @@ class Event:
     name: str
     measure: Callable[[Subject], str]
     variables: dict[str, str] = field(default_factory=dict)
+    prepare: Callable[[Site], None] = lambda site: None  # before there is a server

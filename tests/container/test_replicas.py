@@ -266,12 +266,14 @@ def test_waiting_for_a_lock_behind_pgbouncer(lab, database, bouncer, tmp_path):
         forgotten.cursor() as cursor,
     ):
         cursor.execute("BEGIN; SELECT 1 FROM meals_meal")
-        patient = lab.backend("migrate", options=alter, **{**through, "MIGRATION_DDL_LOCK_TIMEOUT": "3600"})
-        patient.start()
-        until(lambda: database.sql(WAITING), "its wait")
-        patient.signal("SIGKILL")
-        assert patient.exit_code() == 137
-        until(lambda: not database.sql(WAITING), "the end of its statement")
+        for name, code in (("SIGKILL", 137), ("SIGTERM", 143)):
+            patient = lab.backend(
+                "migrate", options=alter, **{**through, "MIGRATION_DDL_LOCK_TIMEOUT": "3600"}
+            ).start()
+            until(lambda: database.sql(WAITING), "its wait")
+            patient.signal(name)
+            assert patient.exit_code() == code
+            until(lambda: not database.sql(WAITING), "the end of its statement")
         backend = lab.backend("migrate", options=alter, **through).start()
         backend.until_logged(f"In the way: pid {forgotten.info.backend_pid}, user postgres")
         backend.until_logged("is tried again in 2 s")
