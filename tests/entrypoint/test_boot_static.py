@@ -70,6 +70,18 @@ def test_what_a_killed_boot_left_behind_is_removed(boot, project):
     assert list(project.static.rglob("whole*")), "somebody may be working there"
 
 
+def test_what_another_user_left_behind_is_in_nobodys_way(boot, project):
+    """As what root left does, on a volume whose later boots are another user's: who may not remove it goes on."""
+    project.write(f"staticfiles/{PREFIX}-of-root/half.css", "body {")
+    left = project.static / f"{PREFIX}-of-root"
+    os.utime(left, times=(0, 0))
+    left.chmod(0)
+    boot(options={"preexec_fn": without_privileges}).serving()
+    left.chmod(0o755)
+    assert (left / "half.css").is_file()
+    assert (project.static / "shop/plain.txt").read_text() == "first edition\n"
+
+
 @pytest.mark.proves(
     "An unchanged build is not compared; another tree mounted over the image's, or over a folder of it, is"
 )
