@@ -9,12 +9,14 @@ let
     added:
     let
       python =
-        (import ../../nix/debian/packages.nix {
-          system = "x86_64-linux";
-          lock = lock // {
-            inherit added;
-          };
-        }).python313;
+        (import ../../nix/versions.nix (
+          import ../../nix/debian/packages.nix {
+            system = "x86_64-linux";
+            lock = lock // {
+              inherit added;
+            };
+          }
+        )).python;
     in
     lib.mapAttrs (_: package: package.drvPath) (
       lib.filterAttrs (_: lib.isAttrs) python.pkgs
