@@ -23,7 +23,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import mirror
-from relock import read_settings, relock, say
+from relock import lock_set, read_settings, relock, say
 from wheels import LockError
 
 
@@ -31,7 +31,7 @@ def main(*arguments: str) -> None:
     folder, *rest = arguments
     settings = Path(folder, "packages.toml")
     if rest[:1] == ["--debian"] and rest[1:]:
-        keep_if_locked(Path(folder), settings, with_debian(settings, rest[1:]))
+        keep_if_locked(Path(folder), settings, with_debian(settings, rest[1:]), of_set=True)
     elif len(rest) == 2 and rest[0] == "-r":
         pyproject = project_file(Path(folder))
         keep_if_locked(Path(folder), pyproject, with_python(pyproject, listed(Path(rest[1])), lenient=True))
@@ -189,14 +189,17 @@ def lookup(content: dict[str, Any], table: str) -> dict[str, Any]:
     return content
 
 
-def keep_if_locked(folder: Path, file: Path, text: str) -> None:
-    """Write the file and lock; if that fails, put everything back."""
+def keep_if_locked(folder: Path, file: Path, text: str, of_set: bool = False) -> None:
+    """Write the file and lock, only the set's lock if it is `of_set`; if that fails, put everything back."""
     before = file.read_bytes() if file.exists() else None
     new_folder = not folder.exists()
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     try:
-        relock(folder, upgrade=False)
+        if of_set:
+            lock_set(folder, folder / "lock.json")
+        else:
+            relock(folder, upgrade=False)
     except BaseException:
         if before is None:
             file.unlink()

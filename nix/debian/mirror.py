@@ -109,7 +109,9 @@ def download_newest(projects: Iterable[str], python: str, folder: Path) -> None:
 def pip_download(wanted: list[str], python: str, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
     command += [*pip_platform(python), *wanted]
-    result = subprocess.run(command, capture_output=True, text=True)
+    # Constraints that pip is configured with are for choosing a version, which the lock has done.
+    environment = os.environ | {"PIP_CONSTRAINT": os.devnull}
+    result = subprocess.run(command, env=environment, capture_output=True, text=True)
     if result.returncode == 0:
         return
     reason = next(
