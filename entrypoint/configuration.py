@@ -39,6 +39,7 @@ class Configuration(NamedTuple):
     port: int
     gunicorn_arguments: tuple[str, ...]
     log_to_files: bool
+    metrics: tuple[str, int] | None
     healthcheck_path: str
     healthcheck_command: tuple[str, ...]
     superuser: bool
@@ -76,6 +77,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         port=port,
         gunicorn_arguments=reader.words("GUNICORN_CMD_ARGS"),
         log_to_files=reader.flag("GUNICORN_LOG_TO_FILES"),
+        metrics=reader.address("METRICS_BIND") if environ.get("METRICS_BIND") else None,
         healthcheck_path=reader.text("HEALTHCHECK_PATH"),
         healthcheck_command=reader.words("HEALTHCHECK_COMMAND"),
         superuser=reader.superuser(),
@@ -179,7 +181,7 @@ class _Reader:
         ):
             return bare, int(port)
         self._refuse(name, "use host:port, such as 0.0.0.0:8000 or [::]:8000, with a port from 1 to 65535")
-        default_host, _, default_port = BY_NAME[name].default.rpartition(":")
+        default_host, _, default_port = (BY_NAME[name].default or "127.0.0.1:9000").rpartition(":")
         return default_host, int(default_port)
 
     def superuser(self) -> bool:

@@ -85,6 +85,8 @@ def _try_all(configuration: Configuration) -> None:
     if not (os.environ.get("LISTEN_FDS") or os.environ.get("GUNICORN_FD") or application.cfg.reuse_port):
         for each in application.cfg.address:
             address.check(each)
+    if configuration.metrics:
+        address.check(configuration.metrics, "METRICS_BIND")
     application.load_now()
 
 

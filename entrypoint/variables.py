@@ -151,6 +151,12 @@ VARIABLES = (
         "json: one object per line. console: lines for people.",
         choices=("json", "console"),
     ),
+    Variable(
+        "METRICS_BIND",
+        Kind.ADDRESS,
+        "",
+        "Address and port at which /metrics is served, for Prometheus; not set, nowhere.",
+    ),
     Variable("HEALTHCHECK_PATH", Kind.PATH, "/api/health/", "What the command `healthcheck` requests."),
     Variable(
         "HEALTHCHECK_COMMAND",

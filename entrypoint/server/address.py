@@ -16,17 +16,16 @@ def shown(addresses: list[Any]) -> str:
     return ", ".join(":".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in addresses)
 
 
-def refusal(address: Address, error: Exception) -> BootError:
-    """What to raise when the address cannot be served."""
+def refusal(address: Address, error: Exception, variable: str = "GUNICORN_BIND") -> BootError:
+    """What to raise when the address, which is the variable's, cannot be served."""
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return BootError(
         ExitCode.SERVER,
-        f"The address {shown([address])} cannot be served: {reason}; free it, or choose another one"
-        " (GUNICORN_BIND).",
+        f"The address {shown([address])} cannot be served: {reason}; free it, or choose another one ({variable}).",
     )
 
 
-def check(address: Address) -> None:
+def check(address: Address, variable: str = "GUNICORN_BIND") -> None:
     """Raise BootError (SERVER) if the address cannot be bound. Nobody can connect meanwhile, nothing stays."""
     try:
         if isinstance(address, tuple):
@@ -38,4 +37,4 @@ def check(address: Address) -> None:
             with tempfile.TemporaryFile(dir=os.path.dirname(os.path.abspath(address))):
                 pass
     except (OSError, ValueError, OverflowError) as error:
-        raise refusal(address, error) from error
+        raise refusal(address, error, variable) from error

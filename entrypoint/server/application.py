@@ -15,6 +15,7 @@ from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from . import arguments
 from .address import shown
+from .counters import Counters
 from .logger import GunicornLogger
 
 CONFIG_FILES = ("gunicorn_config.py", "gunicorn.conf.py")
@@ -34,6 +35,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
     """The configuration, in gunicorn's terms: the contract's defaults, then the project's file over them."""
 
     def __init__(self, configuration: Configuration) -> None:
+        self.counters = Counters() if configuration.metrics else None
         self._configuration = configuration
         super().__init__()
 
@@ -72,6 +74,23 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         explicit = _SETTINGS_OF.keys() & self._configuration.explicit
         self._set({setting: values[setting] for name in explicit for setting in _SETTINGS_OF[name]}, "")
         self._set(settings, "GUNICORN_CMD_ARGS")
+        if self.counters:
+            self._count(self.counters)
+
+    def _count(self, counters: Counters) -> None:
+        """Have all kinds of workers count requests, by the hooks that they call; the project's own are called too."""
+        before, after = self.cfg.pre_request, self.cfg.post_request
+
+        def pre_request(worker: Any, request: Any) -> None:
+            counters.pre_request(request)
+            before(worker, request)
+
+        def post_request(worker: Any, request: Any, environ: Any, response: Any) -> None:
+            counters.post_request(request, response)
+            after(worker, request, environ, response)
+
+        self.cfg.set("pre_request", pre_request)
+        self.cfg.set("post_request", post_request)
 
     def load(self) -> Any:
         """Import the application; called by gunicorn."""

@@ -27,6 +27,7 @@ from .. import log, rotation
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from .handover import Handover
 from .listeners import shut_down
+from .metrics import Endpoint, text
 
 DRAIN = 1.0  # seconds, at most, for connections whose handshake has begun
 SETTLED = 0.1  # seconds without any
@@ -41,13 +42,20 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """
 
     failure: BootError | None = None
+    endpoint: Endpoint | None = None  # of the metrics
     _complete = False  # whether all workers have been started once
     _told = ""  # why there can be no further worker, as the log has it
 
     def __init__(self, application: Any) -> None:
         self._stopping: weakref.WeakSet[Any] = weakref.WeakSet()  # workers
         application.handover = Handover()
+        self._counters = application.counters
         super().__init__(application)
+
+    def metrics(self) -> str:
+        """What the endpoint says."""
+        assert self._counters
+        return text(self._counters, list(self.WORKERS), self.LISTENERS)
 
     def handle_int(self) -> None:
         """The same as SIGTERM; gunicorn would drop the requests. A second one still does. Called by gunicorn."""
@@ -140,6 +148,8 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     def manage_workers(self) -> None:
         """Start workers that are missing, stop those that are too many; called by gunicorn, first of all at start."""
         super().manage_workers()
+        if not self._complete and self.endpoint:
+            self.endpoint.start()  # once there are workers: no thread is there while they are forked for the first time
         self._complete = True
 
     def kill_worker(self, pid: int, sig: int) -> None:
@@ -164,9 +174,13 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         mask = os.umask(0o077)
         os.umask(mask)
-        _Forking.now = True
+        _Forking.now = self
+        if self._counters:
+            self._counters.reserve(self.WORKERS)
         try:
             pid = super().spawn_worker()
+            if self._counters:
+                self._counters.assign(pid)
             self._told = ""
             return pid
         except Exception as error:
@@ -182,7 +196,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
                 log.error(self._told)
             return None
         finally:
-            _Forking.now = False
+            _Forking.now = None
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
@@ -205,12 +219,14 @@ def _about_files(error: Exception) -> bool:
 class _Forking:
     """Tells the fork of a worker from any other."""
 
-    now = False
+    now: Master | None = None
 
     @classmethod
     def in_child(cls) -> None:
         if cls.now:
-            cls.now = False
+            if cls.now.endpoint:
+                cls.now.endpoint.close()
+            cls.now = None
             for number in STOPPING:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)

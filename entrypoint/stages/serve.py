@@ -18,6 +18,7 @@ from ..server.address import refusal, shown
 from ..server.application import Application
 from ..server.listeners import TCP6Listener, TCPListener, UnixListener
 from ..server.master import Master
+from ..server.metrics import Endpoint
 from ..static.lock import locked
 
 
@@ -46,6 +47,8 @@ def serve(configuration: Configuration) -> None:
         # gunicorn would try five times, in vain and at length. Inherited sockets are left to it.
         if not (os.environ.get("LISTEN_FDS") or os.environ.get("GUNICORN_FD") or application.cfg.reuse_port):
             arbiter.LISTENERS = _listen(application, arbiter.log)
+        if configuration.metrics:
+            arbiter.endpoint = Endpoint(configuration.metrics, arbiter.metrics)
         _tell_health_check(configuration, arbiter)
         log.stage("")
         arbiter.run()
