@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-import mirror
-from relock import lock_set, read_settings, relock, say
+import program
+from relock import read_settings, relock, say, set_lock
 from wheels import LockError
 
 
@@ -60,7 +60,7 @@ def project_file(folder: Path) -> Path:
 def with_debian(settings: Path, packages: list[str]) -> str:
     """The text of packages.toml with the packages added."""
     text = (
-        settings.read_text()
+        settings.read_text(errors="surrogateescape")
         if settings.exists()
         else "# What `nixw relock` locks beside pyproject.toml's dependencies.\n"
     )
@@ -68,16 +68,16 @@ def with_debian(settings: Path, packages: list[str]) -> str:
         name, _, debian = package.partition("=")
         if debian:
             text = insert_line(text, "wheels.debian", f'{json.dumps(canonicalize_name(name))} = "{debian}"')
-        elif package not in tomllib.loads(text).get("debian", {}).get("roots", []):
+        elif package not in lookup(read(text, settings), "debian").get("roots", []):
             text = insert(text, "debian", "roots", [package])
     return text
 
 
 def with_python(pyproject: Path, wanted: list[str], lenient: bool) -> str:
     """The text of pyproject.toml with the requirements added; `lenient` skips those of packages that it has."""
-    text = pyproject.read_text() if pyproject.exists() else ""
+    text = pyproject.read_text(errors="surrogateescape") if pyproject.exists() else ""
+    project = lookup(read(text, pyproject), "project")
     try:
-        project = tomllib.loads(text).get("project", {})
         names = {canonicalize_name(Requirement(line).name): line for line in project.get("dependencies", [])}
         new = []
         for line in wanted:
@@ -88,8 +88,8 @@ def with_python(pyproject: Path, wanted: list[str], lenient: bool) -> str:
                 raise LockError(
                     f"{pyproject} has {names[name]!r} already: change it there, then `nixw relock`."
                 )
-    except (tomllib.TOMLDecodeError, InvalidRequirement) as error:
-        raise LockError(f"This cannot be read: {' '.join(str(error).split())}.") from None
+    except (TypeError, InvalidRequirement) as error:
+        raise LockError(f"This cannot be read: {program.one_line(error)}.") from None
     if "dependencies" in project.get("dynamic", []):
         raise LockError(
             f"{pyproject} takes its dependencies from another tool (`dynamic`): list them in [project] dependencies."
@@ -101,8 +101,19 @@ def with_python(pyproject: Path, wanted: list[str], lenient: bool) -> str:
     return insert(text, "project", "dependencies", new)
 
 
-def listed(file: Path) -> list[str]:
+def read(text: str, file: Path) -> dict[str, Any]:
+    """The content of a TOML file. Raises LockError."""
+    try:
+        return tomllib.loads(text.encode(errors="surrogateescape").decode())
+    except ValueError as error:
+        raise LockError(f"{file} cannot be read: {program.one_line(error)}.") from None
+
+
+def listed(file: Path, within: tuple[Path, ...] = ()) -> list[str]:
     """The requirements in pip's requirements file and in those that it includes, without options and hashes."""
+    if file.resolve() in within:
+        raise LockError(f"{file} includes itself.")
+    within = (*within, file.resolve())
     try:
         lines = file.read_text().replace("\\\n", " ").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -111,7 +122,7 @@ def listed(file: Path) -> list[str]:
     for line in lines:
         line = re.sub(r"(^|\s)(#.*|--hash=\S+)", "", line).strip()
         if included := re.match(r"(?:-r|--requirement)[\s=]*(\S+)", line):
-            found += listed(file.parent / included[1])
+            found += listed(file.parent / included[1], within)
         elif line.startswith("-"):
             say(f"{file}: {line.split()[0]} is left out.")
         elif line:
@@ -186,33 +197,38 @@ def ends(text: str, position: int) -> tuple[int, int]:
 def lookup(content: dict[str, Any], table: str) -> dict[str, Any]:
     for part in table.split("."):
         content = content.get(part, {})
+        if not isinstance(content, dict):
+            raise LockError(f"[{table}] is no table: make it one.")
     return content
 
 
 def keep_if_locked(folder: Path, file: Path, text: str, of_set: bool = False) -> None:
     """Write the file and lock, only the set's lock if it is `of_set`; if that fails, put everything back."""
-    before = file.read_bytes() if file.exists() else None
+    file = file.resolve()
+    # Beside it, so that there is no need of room to put it back.
+    before = file.with_name(f".{file.name}.before") if file.exists() else None
     new_folder = not folder.exists()
     file.parent.mkdir(exist_ok=True)
-    file.write_text(text)
+    if before:
+        shutil.copy2(file, before)
     try:
+        program.write_all({file: text})
         if of_set:
-            lock_set(folder, folder / "lock.json")
+            program.write_all({folder / "lock.json": set_lock(folder)})
         else:
             relock(folder, upgrade=False)
     except BaseException:
-        if before is None:
-            file.unlink()
+        if before:
+            before.replace(file)
         else:
-            file.write_bytes(before)
+            file.unlink(missing_ok=True)
         if new_folder and folder.exists():
             folder.rmdir()
         raise
+    if before:
+        before.unlink()
     say(f"Written: {file}, and the lock.")
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (LockError, mirror.MirrorError) as error:
-        raise SystemExit(f"add: {error}") from None
+    program.run("add", main)

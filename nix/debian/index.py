@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import html
+import http.client
 import netrc
 import re
 import shutil
@@ -18,6 +19,7 @@ import urllib.request
 from pathlib import Path
 
 from mirror import Gone, MirrorError, pip_settings
+from program import one_line
 
 LINK = re.compile(r"""href\s*=\s*["']([^"'#]+)""")
 TIMEOUT = 60  # seconds without an answer
@@ -37,18 +39,27 @@ def download(project: str, file: str, target: Path) -> None:
         if page.startswith("file:"):
             page += "index.html"
         try:
-            for link in LINK.findall(get(page, index, settings).decode(errors="replace")):
-                address = urllib.parse.urljoin(page, html.unescape(link))
-                if urllib.parse.unquote(urllib.parse.urlsplit(address).path).endswith(f"/{file}"):
-                    target.write_bytes(get(address, index, settings))
-                    return
-        except (OSError, ValueError) as error:
+            content = from_page(page, file, index, settings)
+        except (OSError, ValueError, http.client.HTTPException) as error:
             # An index need not have every project.
             if getattr(error, "code", None) != 404 and not page.startswith("file:"):
-                reason = str(getattr(error, "reason", error))
+                reason = one_line(str(getattr(error, "reason", error)) or type(error).__name__)
+            continue
+        if content is not None:
+            target.write_bytes(content)
+            return
     if reason:
         raise MirrorError(f"The Python index that pip is configured with does not give {file}: {reason}.")
     raise Gone(f"The Python index that pip is configured with has no file {file}, which the lock names.")
+
+
+def from_page(page: str, file: str, index: str, settings: dict[str, str]) -> bytes | None:
+    """The file that a project's page links to, or None without a link. Raises OSError, ValueError, HTTPException."""
+    for link in LINK.findall(get(page, index, settings).decode(errors="replace")):
+        address = urllib.parse.urljoin(page, html.unescape(link))
+        if urllib.parse.unquote(urllib.parse.urlsplit(address).path).endswith(f"/{file}"):
+            return get(address, index, settings)
+    return None
 
 
 def indexes(settings: dict[str, str]) -> list[str]:
@@ -65,7 +76,7 @@ def indexes(settings: dict[str, str]) -> list[str]:
 
 
 def get(address: str, index: str, settings: dict[str, str]) -> bytes:
-    """What is at the address, with the index's login if it is on the same host. Raises OSError and ValueError."""
+    """What is at the address, with the index's login if it is on the same host. Raises as from_page."""
     parts, known = urllib.parse.urlsplit(address), urllib.parse.urlsplit(index)
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     request = urllib.request.Request(bare.geturl())

@@ -7,12 +7,15 @@ import contextlib
 import dataclasses
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from program import Refused, one_line
 
 CODENAMES = "stable|testing|oldstable|unstable|sid|bullseye|bookworm|trixie|forky|duke"
 
@@ -31,18 +34,24 @@ OTHER_FILE = (
 )
 
 
-class MirrorError(Exception):
+class MirrorError(Refused):
     """No mirror, or it does not answer, or not as it should; the message is for a person."""
 
 
 class Gone(MirrorError):
     """The mirror answers, but no longer has what the lock names: time to lock again."""
 
+    exit_code = 3
+
 
 def sites() -> list[str]:
     """Base addresses of Debian's archive: DEBIAN_MIRROR (several with blanks between) or apt's own."""
     if os.environ.get("DEBIAN_MIRROR"):
         return [site.rstrip("/") for site in os.environ["DEBIAN_MIRROR"].split()]
+    if not shutil.which("apt-get"):
+        raise MirrorError(
+            "Debian's packages are fetched by apt, which this machine has not got: take nixpkgs (NIXW_PACKAGES=nixpkgs)."
+        )
     listing = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(ORIGIN)|$(RELEASE)|$(SITE)"],
         capture_output=True,
@@ -50,7 +59,7 @@ def sites() -> list[str]:
     ).stdout
     found = []
     for line in listing.splitlines():
-        origin, release, site = line.split("|")
+        origin, release, site = (line.split("|") + ["", ""])[:3]
         # The origin is known only after an `apt-get update`.
         if origin == "Debian" or re.match(rf"({CODENAMES})(-|/|$)", release):
             found.append(site.rstrip("/"))
@@ -111,18 +120,37 @@ def pip_download(wanted: list[str], python: str, folder: Path) -> None:
     command += [*pip_platform(python), *wanted]
     # Constraints that pip is configured with are for choosing a version, which the lock has done.
     environment = os.environ | {"PIP_CONSTRAINT": os.devnull}
-    result = subprocess.run(command, env=environment, capture_output=True, text=True)
+    with tempfile.TemporaryDirectory() as name:
+        # What pip says to nobody: that an index answered, but not with a page.
+        log = Path(name, "log")
+        result = subprocess.run(
+            [*command, "--log", str(log)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+        )
+        details = log.read_text(errors="replace") if log.exists() else ""
     if result.returncode == 0:
         return
-    reason = next(
-        (line for line in result.stderr.splitlines() if line.startswith("ERROR: ")), "no reason given"
-    )
+    lines = result.stderr.splitlines()
+    reason = next((line for line in lines if line.startswith("ERROR: ")), "no reason given")
+    if reason == "ERROR: Exception:":
+        # Its last line says which.
+        reason = one_line(lines[-1])
     if "Retrying" in result.stderr or "Connection" in result.stderr:
         raise MirrorError("The Python index that pip is configured with cannot be reached.")
     if "DO NOT MATCH THE HASHES" in result.stderr:
         # An address may hold a password.
         other = re.findall(r"^ +([^ ;]+==[^ ;]+).* from ", result.stderr, re.MULTILINE)
         raise MirrorError(OTHER_FILE.format(", ".join(other) or "a package"))
+    answers = re.findall(r"Could not fetch URL \S+: (.*) - skipping", details)
+    if strange := [answer for answer in answers if not answer.startswith("404 ")]:
+        # An address may hold a password.
+        answer = re.sub(r"//[^/@ ]*@", "//", one_line(strange[0]))
+        raise MirrorError(
+            f"The Python index that pip is configured with does not answer as it should: {answer}."
+        )
     if "No matching distribution" in result.stderr:
         raise Gone(
             f"The Python index no longer has a wheel that the lock names ({reason.removeprefix('ERROR: ')})"
@@ -133,9 +161,9 @@ def pip_download(wanted: list[str], python: str, folder: Path) -> None:
 def pip_settings() -> dict[str, str]:
     """How the machine's pip is configured: by its files and, over these, by its environment."""
     command = [sys.executable, "-m", "pip", "config", "list"]
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = subprocess.run(command, capture_output=True, text=True, errors="replace")
     if result.returncode != 0:
-        raise MirrorError(f"pip's configuration cannot be read: {' '.join(result.stderr.split())}")
+        raise MirrorError(f"pip's configuration cannot be read: {one_line(result.stderr)}")
     settings: dict[str, str] = {}
     for section in ("global", "install", ":env:"):
         for line in result.stdout.splitlines():
@@ -173,16 +201,21 @@ class Apt:
             fields = dict(re.findall(r"^([A-Z][\w-]*): (.*)$", paragraph, re.MULTILINE))
             if not fields:
                 continue
-            name = fields["Package"]
             depends = [fields[key] for key in ("Pre-Depends", "Depends") if key in fields]
-            records[name] = {
-                "version": fields["Version"],
-                "path": fields["Filename"],
-                "size": int(fields["Size"]),
-                "sha256": fields["SHA256"],
-                # Of alternatives ("a | b") the first is Debian's default (Policy 7.1).
-                "depends": bare_names(", ".join(depends)),
-            }
+            try:
+                name = fields["Package"]
+                records[name] = {
+                    "version": fields["Version"],
+                    "path": fields["Filename"],
+                    "size": int(fields["Size"]),
+                    "sha256": fields["SHA256"],
+                    # Of alternatives ("a | b") the first is Debian's default (Policy 7.1).
+                    "depends": bare_names(", ".join(depends)),
+                }
+            except (KeyError, ValueError):
+                raise MirrorError(
+                    f"The Debian mirror's list of packages is not whole: {one_line(paragraph[:60])} ..."
+                ) from None
             for virtual in bare_names(fields.get("Provides", "")):
                 provides.setdefault(virtual, name)
         return Index(records, provides)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+import tomllib
 import urllib.parse
 from pathlib import Path
+from typing import Any
 
 from wheels import LockError, run_uv
 
@@ -36,7 +38,19 @@ def locked(pyproject: Path, python: str, upgrade: bool) -> str:
         command += ["--python-version", python, "--custom-compile-command", "nixw relock"]
         run_uv(command + (["--upgrade"] if upgrade else []), "", python)
         text = lock.read_text()
+    for package in tomllib.loads(text).get("packages", []):
+        require_hashes(package)
     return text if re.search(r"\burl = ", before.read_text()) else without_addresses(text)
+
+
+def require_hashes(package: dict[str, Any]) -> None:
+    """Raise LockError if the index gives files of the package without their SHA-256."""
+    archives = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
+    if not all("sha256" in archive.get("hashes", {}) for archive in archives):
+        raise LockError(
+            f"The Python index gives files of {package['name']} {package.get('version', '')} without a SHA-256, and a lock"
+            " needs it: ask for another version, or put a wheel of it into debian/wheels."
+        )
 
 
 def without_addresses(text: str) -> str:

@@ -18,6 +18,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,17 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
 import mirror
+import program
 from pylock import has_pylock, locked
 from unpack import busybox_nar_hash
-from wheels import LockError, markers, resolve_wheels
+from wheels import LockError, applies, markers, resolve_wheels
 
 HERE = Path(__file__).resolve().parent
 
 
 def main(folder: str, lock: str = "") -> None:
     if lock:
-        lock_set(Path(folder), Path(lock))
+        program.write_all({Path(lock): set_lock(Path(folder))})
     else:
         relock(Path(folder), upgrade=True)
 
@@ -53,13 +55,13 @@ def relock(folder: Path, upgrade: bool) -> None:
             written[pyproject.with_name("pylock.toml")] = locked(pyproject, python, upgrade)
     # Who has such a lock, and adds nothing to the set, uses the set as it is.
     if not written or (folder / "packages.toml").exists() or (folder / "lock.json").exists():
-        lock_set(folder, folder / "lock.json")
-    for path, text in written.items():
-        path.write_text(text)
+        written[folder / "lock.json"] = set_lock(folder)
+        folder.mkdir(exist_ok=True)
+    program.write_all(written)
 
 
-def lock_set(folder: Path, lock: Path) -> None:
-    """Write the set's lock. Raises LockError and MirrorError."""
+def set_lock(folder: Path) -> str:
+    """The text of the set's lock. Raises LockError and MirrorError."""
     settings = read_settings(folder)
     debian_python = settings["wheels"]["debian"]
     wanted = requirements(settings, folder)
@@ -79,8 +81,7 @@ def lock_set(folder: Path, lock: Path) -> None:
         "added": settings["debian"]["added"],
         "wheels": wheels,
     }
-    lock.parent.mkdir(exist_ok=True)
-    lock.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -91,13 +92,31 @@ def read_settings(folder: Path) -> dict[str, Any]:
         settings["debian"]["added"] = []
         return settings
     added = read_toml(folder / "packages.toml") if (folder / "packages.toml").exists() else {}
+    debian, python = (added.get(table, {}) for table in ("debian", "wheels"))
+    names = python.get("debian", {}) if isinstance(python, dict) else {}
+    if not (all(isinstance(table, dict) for table in (debian, python, names)) and are_texts(names.values())):
+        raise LockError(
+            f"{folder}/packages.toml: [debian], [wheels] and [wheels.debian] are tables, the last of names."
+        )
     # What its Python packages load, or its application runs.
-    settings["debian"]["added"] = sorted(added.get("debian", {}).get("roots", []))
+    settings["debian"]["added"] = sorted(texts(folder, "debian", debian, "roots", []))
     settings["debian"]["roots"] += settings["debian"]["added"]
-    wheels["roots"] = added.get("wheels", {}).get("roots", [])
-    wheels["debian"] |= added.get("wheels", {}).get("debian", {})
-    wheels["projects"] = added.get("wheels", {}).get("projects", ["../pyproject.toml"])
+    wheels["roots"] = texts(folder, "wheels", python, "roots", [])
+    wheels["debian"] |= names
+    wheels["projects"] = texts(folder, "wheels", python, "projects", ["../pyproject.toml"])
     return settings
+
+
+def texts(folder: Path, table: str, content: dict[str, Any], key: str, default: list[str]) -> list[str]:
+    """An array of strings in a project's packages.toml. Raises LockError if it is something else."""
+    found = content.get(key, default)
+    if not isinstance(found, list) or not are_texts(found):
+        raise LockError(f"{folder}/packages.toml: `{key}` of [{table}] is a list of names.")
+    return found
+
+
+def are_texts(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def project_files(settings: dict[str, Any], folder: Path) -> list[Path]:
@@ -111,7 +130,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise LockError(f"There is no {path}: write one, or make it with `nixw add PACKAGE`.") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LockError(f"{path} cannot be read: {error}.") from None
+        raise LockError(f"{path} cannot be read: {program.one_line(error)}.") from None
 
 
 def requirements(settings: dict[str, Any], folder: Path) -> list[Requirement]:
@@ -124,14 +143,14 @@ def requirements(settings: dict[str, Any], folder: Path) -> list[Requirement]:
     try:
         found = [Requirement(text) for text in texts]
     except InvalidRequirement as error:
-        raise LockError(f"A requirement cannot be read: {' '.join(str(error).split())}.") from None
+        raise LockError(f"A requirement cannot be read: {program.one_line(error)}.") from None
     for requirement in found:
         if requirement.url:
             raise LockError(
                 f"{requirement.name} is asked for by address, which a lock cannot hold: name a version, or put a"
                 " wheel of it into debian/wheels."
             )
-    return [each for each in found if each.marker is None or each.marker.evaluate(environment)]
+    return [each for each in found if applies(each, environment)]
 
 
 def project_dependencies(path: Path) -> list[str]:
@@ -185,7 +204,4 @@ def say(message: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (LockError, mirror.MirrorError) as error:
-        raise SystemExit(f"relock: {error}") from None
+    program.run("relock", main)

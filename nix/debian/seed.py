@@ -26,11 +26,12 @@ from typing import Any
 
 import index
 import mirror
+import program
 from storepath import fixed_output_path
 from unpack import BOOTSTRAP, extract_busybox
 
 HERE = Path(__file__).resolve().parent
-GONE, NO_PIP = 3, 4
+NO_PIP = 4
 BATCH = 14  # Debian packages a download, so that progress can be shown
 
 
@@ -51,7 +52,7 @@ def seed_project(listed: list[dict[str, str]]) -> None:
                 break
         else:
             rounds.append({wheel["name"]: wheel})
-    python = json.loads((HERE / "lock.json").read_text())["python"]
+    python = read_lock()["python"]
     for one in rounds:
         if missing := missing_wheels(one):
             require_pip()
@@ -62,7 +63,7 @@ def seed_project(listed: list[dict[str, str]]) -> None:
 
 def seed_set(folder: str = "") -> None:
     """Fetch and add what the set's lock names."""
-    lock = json.loads((HERE / "lock.json").read_text())
+    lock = read_lock()
     check_roots(lock, HERE / "packages.toml")
     if folder:
         check_roots(lock, Path(folder, "packages.toml"))
@@ -89,6 +90,18 @@ def seed_set(folder: str = "") -> None:
             task.result()
 
 
+def read_lock() -> dict[str, Any]:
+    """The set's lock. Raises MirrorError if it is not whole."""
+    file = HERE / "lock.json"
+    try:
+        lock = json.loads(file.read_text())
+    except ValueError as error:
+        raise mirror.MirrorError(f"{file} cannot be read: {program.one_line(error)}.") from None
+    if not isinstance(lock, dict) or not {"python", "busybox", "debian", "wheels"} <= lock.keys():
+        raise mirror.MirrorError(f"{file} is no lock of a package set: `nixw relock` makes one.")
+    return lock
+
+
 def require_pip() -> None:
     if not importlib.util.find_spec("pip"):
         say("Wheels are fetched by pip, which this Python has not got: it is Debian's package python3-pip.")
@@ -99,7 +112,10 @@ def check_roots(lock: dict[str, Any], file: Path) -> None:
     """Raise Gone if the lock has not got what packages.toml asks for: then it is of an older edition of that."""
     if not file.exists():
         return
-    roots = tomllib.loads(file.read_text()).get("debian", {}).get("roots", [])
+    try:
+        roots = tomllib.loads(file.read_text()).get("debian", {}).get("roots", [])
+    except ValueError as error:
+        raise mirror.MirrorError(f"{file} cannot be read: {program.one_line(error)}.") from None
     missing = [name for name in roots if name not in lock["debian"]]
     if missing:
         raise mirror.Gone(f"{file} asks for {', '.join(missing)}, which is not locked: run `nixw relock`.")
@@ -116,9 +132,9 @@ def missing_from_store(paths: list[str]) -> set[str]:
 
 
 def nix_store(*arguments: str) -> str:
-    result = subprocess.run(["nix-store", *arguments], capture_output=True, text=True)
+    result = subprocess.run(["nix-store", *arguments], capture_output=True, text=True, errors="replace")
     if result.returncode != 0:
-        raise mirror.MirrorError(f"Nix refused: {' '.join(result.stderr.split())}")
+        raise mirror.MirrorError(f"Nix refused: {program.one_line(result.stderr)}")
     return result.stdout
 
 
@@ -156,6 +172,8 @@ def seed_wheels(wheels: dict[str, Any], python: str) -> None:
         mirror.download_wheels(wanted, python, folder)
         # An index may spell a file's name otherwise than the lock.
         found = {sha256_of(file): file for file in folder.glob("*.whl")}
+        if lacking := [name for name, wheel in wheels.items() if wheel["sha256"] not in found]:
+            raise mirror.MirrorError(mirror.OTHER_FILE.format(", ".join(lacking)))
         files = [found[wheel["sha256"]].rename(folder / wheel["file"]) for wheel in wheels.values()]
         nix_store("--add-fixed", "sha256", *map(str, files))
 
@@ -184,10 +202,4 @@ def say(message: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except mirror.Gone as error:
-        say(f"seed: {error}")
-        raise SystemExit(GONE) from None
-    except mirror.MirrorError as error:
-        raise SystemExit(f"seed: {error}") from None
+    program.run("seed", main)

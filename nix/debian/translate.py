@@ -17,7 +17,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import tomllib
 import urllib.parse
@@ -29,6 +28,7 @@ from packaging.requirements import Requirement
 import mirror
 import pins
 import poetry
+import program
 from pylock import TRANSLATED
 from relock import say
 from wheels import LockError, Unreachable, compiled, run_uv
@@ -56,7 +56,7 @@ def main(*arguments: str) -> None:
             say(f"left out: {ignored}.")
         content, sources = from_pins(found.pins, file, complete), found.files
     text = written(content, [record(source, folder) for source in sources])
-    lock.write_text(text)
+    program.write_all({lock: text})
     say(f"Written: {os.path.relpath(lock)}, {len(content['packages'])} packages{track(lock)}.")
 
 
@@ -234,15 +234,8 @@ def track(lock: Path) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (Unreachable, mirror.MirrorError) as error:
-        message, code = str(error), UNREACHABLE
-    except LockError as error:
-        message, code = str(error), REFUSED
-    except OSError as error:
-        message, code = f"{error.filename or 'a file'}: {error.strerror}.", REFUSED
-    else:
-        sys.exit(0)
-    print(f"lock: {message}", file=sys.stderr)
-    sys.exit(code)
+    program.run(
+        "lock",
+        main,
+        lambda error: UNREACHABLE if isinstance(error, Unreachable | mirror.MirrorError) else REFUSED,
+    )

@@ -10,17 +10,22 @@ from pathlib import Path
 from typing import Any
 
 import mirror
+import program
 
 BOOTSTRAP = "busybox-bootstrap"
 
 
 def extract_busybox(deb: Path, target: Path) -> None:
     """Put busybox-static's program into `target`/bin/busybox, executable."""
-    data = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], check=True, capture_output=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        member = next(entry for entry in archive if entry.name.endswith("bin/busybox"))
-        content = archive.extractfile(member)
-        assert content is not None
+    result = subprocess.run(["dpkg-deb", "--fsys-tarfile", deb], capture_output=True)
+    if result.returncode != 0:
+        reason = program.one_line(result.stderr.decode(errors="replace"))
+        raise mirror.MirrorError(f"{deb.name} cannot be unpacked: {reason}")
+    with tarfile.open(fileobj=io.BytesIO(result.stdout)) as archive:
+        member = next((entry for entry in archive if entry.name.endswith("bin/busybox")), None)
+        content = archive.extractfile(member) if member else None
+        if content is None:
+            raise mirror.MirrorError(f"{deb.name} has no busybox.")
         (target / "bin").mkdir(parents=True)
         (target / "bin/busybox").write_bytes(content.read())
     (target / "bin/busybox").chmod(0o755)

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import email
+import io
+import lzma
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
 import tomllib
 import urllib.parse
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import Requirement
-from packaging.tags import compatible_tags, cpython_tags
-from packaging.utils import canonicalize_name, parse_wheel_filename
+from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.tags import Tag, compatible_tags, cpython_tags
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion
 
 import seed
 from mirror import PLATFORMS, pip_settings
+from program import Refused, one_line
 from storepath import fixed_output_path
 
 # Of the C libraries that uv knows, the newest: Debian 13's is 2.41.
@@ -38,7 +45,7 @@ VARIABLES = {
 }
 
 
-class LockError(Exception):
+class LockError(Refused):
     """What is asked for cannot be had; the message is one sentence for a person."""
 
 
@@ -91,7 +98,9 @@ def run_uv(command: list[str], text: str, python: str, constrained: bool = True)
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         command += ["--no-index"]
     environment = os.environ | uv_variables(settings)
-    result = subprocess.run(command, env=environment, input=text, capture_output=True, text=True)
+    result = subprocess.run(
+        command, env=environment, input=text, capture_output=True, text=True, errors="replace"
+    )
     if result.returncode != 0:
         raise refusal(result.stderr, python)
 
@@ -122,8 +131,8 @@ def best_wheel(package: dict[str, Any], python: str) -> dict[str, str]:
     found = []
     for wheel in package.get("wheels", []):
         file = urllib.parse.unquote((wheel.get("url") or wheel["path"]).rsplit("/", 1)[-1])
-        place = min(order.get(tag, len(order)) for tag in parse_wheel_filename(file)[3])
-        if "sha256" in wheel.get("hashes", {}):
+        place = min((order.get(tag, len(order)) for tag in tags_of(file)), default=len(order))
+        if "sha256" in wheel.get("hashes", {}) and place < len(order):
             found.append((place, file, wheel["hashes"]["sha256"]))
     if not found:
         raise LockError(
@@ -134,12 +143,42 @@ def best_wheel(package: dict[str, Any], python: str) -> dict[str, str]:
     return {"version": package["version"], "file": file, "sha256": sha256}
 
 
+def tags_of(file: str) -> frozenset[Tag]:
+    """What a wheel is for; nothing, if its name does not say so."""
+    try:
+        return parse_wheel_filename(file)[3]
+    except InvalidWheelFilename:
+        return frozenset()
+
+
 def requires_dist(wheel: dict[str, str]) -> list[Requirement]:
-    """What the wheel, which is in the store, says that it needs."""
-    with zipfile.ZipFile(fixed_output_path(wheel["file"], wheel["sha256"])) as archive:
-        [metadata] = [name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)]
-        fields = email.message_from_bytes(archive.read(metadata))
-    return [Requirement(text) for text in fields.get_all("Requires-Dist", [])]
+    """What the wheel, which is in the store, says that it needs. Raises LockError."""
+    content = io.BytesIO(Path(fixed_output_path(wheel["file"], wheel["sha256"])).read_bytes())
+    try:
+        with zipfile.ZipFile(content) as archive:
+            names = (name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
+            fields = email.message_from_bytes(archive.read(next(names)))
+        return [Requirement(str(text)) for text in fields.get_all("Requires-Dist", [])]
+    except StopIteration:
+        reason = "it has no METADATA"
+    except InvalidRequirement as error:
+        reason = f"a line Requires-Dist: {one_line(error)}"
+    # Whatever zipfile, and what decompresses for it, raise.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error) as error:
+        reason = one_line(error)
+    except (OSError, EOFError, ValueError, RuntimeError) as error:
+        reason = one_line(error)
+    raise LockError(
+        f"The Python index gives as {wheel['file']} what is no wheel ({reason}): ask for another version."
+    )
+
+
+def applies(requirement: Requirement, environment: dict[str, str]) -> bool:
+    """Whether the requirement's condition holds. Raises LockError for one that means nothing."""
+    try:
+        return requirement.marker is None or requirement.marker.evaluate(environment)
+    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion) as error:
+        raise LockError(f"The condition of {requirement} cannot be read: {one_line(error)}") from None
 
 
 class Graph:
@@ -162,6 +201,7 @@ class Graph:
         todo: list[str] = []
         for requirement in wanted:
             name: str = canonicalize_name(requirement.name)
+            self.extras.setdefault(name, set())
             self.extras[name] |= {canonicalize_name(extra) for extra in requirement.extras}
             todo += self._spelt_out(requirement, set())
         found: set[str] = set()
@@ -176,6 +216,10 @@ class Graph:
         name: str = canonicalize_name(requirement.name)
         if name in self._given:
             return set()
+        if name not in self._needs:
+            raise LockError(
+                f"A wheel says that it needs {requirement}, and the Python index did not: ask for another version."
+            )
         found = {name}
         for extra in requirement.extras:
             if f"{name}[{extra}]" in seen:
@@ -188,8 +232,7 @@ class Graph:
         found = []
         for requirement in self._needs[name]:
             always, with_extra = (
-                requirement.marker is None or requirement.marker.evaluate(self._markers | {"extra": asked})
-                for asked in ("", extra)
+                applies(requirement, self._markers | {"extra": asked}) for asked in ("", extra)
             )
             if with_extra and (not extra or not always):
                 found.append(requirement)

@@ -9,7 +9,6 @@ newest do: locking anew is the way out of that.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import zipfile
 from pathlib import Path
 
 import mirror
+import program
 import seed
 from storepath import fixed_output_path
 
@@ -25,21 +25,26 @@ HERE = Path(__file__).resolve().parent
 TOOLS = ("packaging", "uv")
 
 
-def main(program: str, *arguments: str) -> int:
+def main(file: str, *arguments: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for wheel in wheels(folder):
-            with zipfile.ZipFile(wheel) as archive:
-                archive.extractall(folder)
-        [uv] = folder.glob("uv-*.data/scripts/uv")
+            try:
+                with zipfile.ZipFile(wheel) as archive:
+                    archive.extractall(folder)
+            except zipfile.BadZipFile:
+                raise mirror.MirrorError(
+                    f"The Python index gives as {wheel.name} what is no wheel."
+                ) from None
+        uv = next(folder.glob("uv-*.data/scripts/uv"), folder / "uv")
         uv.chmod(0o755)
         path = {"PATH": f"{uv.parent}:{os.environ['PATH']}", "PYTHONPATH": str(folder)}
-        return subprocess.run([sys.executable, HERE / program, *arguments], env=os.environ | path).returncode
+        sys.exit(subprocess.run([sys.executable, HERE / file, *arguments], env=os.environ | path).returncode)
 
 
 def wheels(folder: Path) -> list[Path]:
     """The tools' wheels: in the store, or else in the folder. Raises MirrorError."""
-    lock = json.loads((HERE / "lock.json").read_text())
+    lock = seed.read_lock()
     locked = {name: lock["wheels"][name] for name in TOOLS}
     try:
         seed.seed_wheels(seed.missing_wheels(locked), lock["python"])
@@ -50,7 +55,4 @@ def wheels(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(*sys.argv[1:]))
-    except mirror.MirrorError as error:
-        raise SystemExit(f"{Path(sys.argv[1]).stem}: {error}") from None
+    program.run(Path(sys.argv[1]).stem, main)

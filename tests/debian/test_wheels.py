@@ -77,6 +77,6 @@ def test_uv_asks_the_index_that_pip_is_configured_with():
 
 def test_a_password_in_an_address_is_not_in_the_sentence():
     errors = "error: Bad index\n  cause: HTTP status 500 for url (https://me:secret@example.org/simple/a/)\n"
-    assert refusal(errors, "3.13") == (
+    assert str(refusal(errors, "3.13")) == (
         "uv could not resolve the wheels: HTTP status 500 for url (https://example.org/simple/a/)."
     )
