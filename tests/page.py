@@ -24,3 +24,9 @@ def table(title: str) -> list[list[str]]:
 def variables(title: str) -> list[str]:
     """The variables in the table's first column."""
     return [row[0].strip("`") for row in table(title)]
+
+
+def required() -> list[str]:
+    """The variables that the backend's settings demand."""
+    rows = table("Variables of the backend's settings")
+    return [variable.strip("`") for variable, default, _ in rows if default == "required"]

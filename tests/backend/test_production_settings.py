@@ -15,13 +15,7 @@ from cluster import Cluster
 from tests import page
 from tests.running import free_port
 
-REQUIRED = [
-    "SECRET_KEY",
-    "POSTGRES_PASSWORD",
-    "ALLOWED_HOSTS",
-    "CSRF_TRUSTED_ORIGINS",
-    "CORS_ALLOWED_ORIGINS",
-]
+REQUIRED = page.required()
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests import page
 from tests.container.engine import Container
 from tests.container.lab import Lab, migration, mounted
 from tests.running import until
@@ -264,13 +265,7 @@ def test_static_files_can_be_skipped(lab, database, name):
 
 # --- Configuration ----------------------------------------------------------------------------------------
 
-REQUIRED = [
-    "SECRET_KEY",
-    "POSTGRES_PASSWORD",
-    "ALLOWED_HOSTS",
-    "CSRF_TRUSTED_ORIGINS",
-    "CORS_ALLOWED_ORIGINS",
-]
+REQUIRED = page.required()
 WRONG = {
     "weak-key": ({"SECRET_KEY": "django-insecure-" + "a1b2" * 20}, "SECRET_KEY is weak"),
     "any-host": ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),

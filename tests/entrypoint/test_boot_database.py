@@ -60,9 +60,7 @@ def test_a_host_that_cannot_be_resolved_is_waited_for(boot):
 
 @pytest.mark.proves("PostgreSQL is waited for, and given up at the deadline with an error")
 def test_a_host_that_never_answers_is_given_up(boot):
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         running = boot(POSTGRES_PORT=str(silent.getsockname()[1]), DATABASE_WAIT_TIMEOUT="2")
         assert running.exit_code() == 11
     assert "was not available within 2 s: no answer within 2 s" in running.error
@@ -285,9 +283,7 @@ def test_signals_end_the_wait(boot, number):
 @pytest.mark.proves("SIGTERM ends the boot at any moment, but never inside a migration")
 def test_signals_end_a_connection_that_hangs(boot):
     """Python's handlers would run only when libpq returns; the default disposition does not wait."""
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
         running = boot(POSTGRES_PORT=str(silent.getsockname()[1]), DATABASE_WAIT_TIMEOUT="3600")
         running.until_logged("Configuration: ")
         silent.accept()

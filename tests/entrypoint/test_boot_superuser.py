@@ -82,27 +82,25 @@ def test_a_weak_password_where_the_project_has_no_command_of_its_own(boot, proje
     assert [row[0] for row in users(sql, database)] == ["root"]
 
 
-def test_the_projects_own_command_is_used(boot, project):
-    project.write("shop/management/__init__.py", "")
-    project.write("shop/management/commands/__init__.py", "")
+def give_own_command(project, body: str) -> None:
+    """An `ensure_superuser` of the project's own; `body` is what it does."""
+    for folder in ("management", "management/commands"):
+        project.write(f"shop/{folder}/__init__.py", "")
     project.write(
         "shop/management/commands/ensure_superuser.py",
-        "import os\nfrom django.core.management.base import BaseCommand\n\nclass Command(BaseCommand):\n"
-        "    def handle(self, **options):\n"
-        "        self.stdout.write('our own: ' + os.environ['DJANGO_SUPERUSER_USERNAME'])\n",
+        "import os\nfrom django.core.management.base import BaseCommand, CommandError\n\n"
+        f"class Command(BaseCommand):\n    def handle(self, **options):\n        {body}\n",
     )
+
+
+def test_the_projects_own_command_is_used(boot, project):
+    give_own_command(project, "self.stdout.write('our own: ' + os.environ['DJANGO_SUPERUSER_USERNAME'])")
     running = boot(**ASKED).serving()
     assert running.messages(stage="superuser") == ["our own: root"]
 
 
 def test_a_failure_ends_the_boot_but_in_emergency_mode(boot, project):
-    project.write("shop/management/__init__.py", "")
-    project.write("shop/management/commands/__init__.py", "")
-    project.write(
-        "shop/management/commands/ensure_superuser.py",
-        "from django.core.management.base import BaseCommand, CommandError\n\nclass Command(BaseCommand):\n"
-        "    def handle(self, **options):\n        raise CommandError('no room for another')\n",
-    )
+    give_own_command(project, "raise CommandError('no room for another')")
     running = boot(**ASKED)
     assert running.exit_code() == 16
     assert "The superuser cannot be created: CommandError: no room for another" in running.error
