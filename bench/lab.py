@@ -76,23 +76,24 @@ class Site:
         os.chown(static, owner.st_uid, owner.st_gid)
 
     @contextlib.contextmanager
-    def running(self, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, command: list[str], output: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
         """The process, from its first 200 on; stopped in the end."""
-        process = self.start(command)
+        process = self.start(command, output)
         try:
             self.wait(process)
             yield process
         finally:
             stop(process)
 
-    def start(self, command: list[str]) -> subprocess.Popen[bytes]:
-        with self.log.open("wb") as output:
+    def start(self, command: list[str], output: int | None = None) -> subprocess.Popen[bytes]:
+        """Start it. What it writes goes to its log, or to the descriptor `output`."""
+        with self.log.open("wb") as log:
             return subprocess.Popen(
                 command,
                 cwd=self.folder,
                 env=self.environment,
-                stdout=output,
-                stderr=output,
+                stdout=log if output is None else output,
+                stderr=log if output is None else output,
                 **self.lab.account,
             )
 
@@ -231,9 +232,9 @@ def request(port: int, path: str) -> None:
         raise BenchError(f"{path} answered {status or 'nothing'} to one of the requests")
 
 
-def get(port: int, path: str) -> bytes:
+def get(port: int, path: str, patience: float = 30) -> bytes:
     """One request on a connection of its own; the whole answer."""
-    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=patience) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         answer = bytearray()
         while data := connection.recv(65536):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import release, rotation, stopping
+from bench import release, rotation, silence, stopping
 from bench.boot import family, proportional_set_size
 from bench.lab import BenchError, Lab, Site, free_port, wait_for_200
 from bench.ordinary import ordinary
@@ -64,6 +65,7 @@ EVENTS = (
         rotation.password_changes,
         prepare=rotation.prepare,
     ),
+    Event("Nobody reads the server's standard output", silence.unread, unread=True),
 )
 
 
@@ -88,16 +90,20 @@ def table(lab: Lab, only: str = "") -> str:
 
 
 def measured(site: Site, command: list[str], proxied: bool, event: Event) -> str:
+    pipe = os.pipe() if event.unread else ()
     event.prepare(site)
-    with site.running(command) as process:
-        (site.folder / "staticfiles" / FILE).write_bytes(bytes(LARGE))
-        if not proxied:
-            return event.measure(Subject(site, command, process, site.port))
-        try:
+    try:
+        with site.running(command, *pipe[1:]) as process:
+            (site.folder / "staticfiles" / FILE).write_bytes(bytes(LARGE))
+            if not proxied:
+                return event.measure(Subject(site, command, process, site.port))
             with proxy(site) as port:
                 return event.measure(Subject(site, command, process, port))
-        except BenchError as error:
-            return f"not measured: {error}"
+    except BenchError as error:
+        return f"not measured: {error}"
+    finally:
+        for each in pipe:
+            os.close(each)
 
 
 @contextlib.contextmanager

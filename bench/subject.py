@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bench.boot import family
 from bench.lab import Site
 
 
@@ -18,6 +22,13 @@ class Subject:
     process: subprocess.Popen[bytes]
     port: int
 
+    def kill(self) -> None:
+        """End a server that does not hear SIGTERM."""
+        for each in family(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+        self.process.wait()
+
 
 @dataclass
 class Event:
@@ -27,3 +38,4 @@ class Event:
     measure: Callable[[Subject], str]
     variables: dict[str, str] = field(default_factory=dict)
     prepare: Callable[[Site], None] = lambda site: None  # before there is a server
+    unread: bool = False  # whether nobody reads what the server writes

@@ -40,6 +40,7 @@ def finish() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, Lines):
             stream.finish()
+    log.finish()
 
 
 atexit.register(finish)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import select
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from . import request_id
 from .redaction import hide
+from .stdout import Stdout
 
 FORMATS = ("json", "console")
 
@@ -121,11 +121,17 @@ def _plain(value: object) -> object:
 def emit(line: str) -> None:
     """Write the line to stdout, whole: all records come through here, from `render`, `as_json` or `as_text`."""
     # A lone surrogate becomes \udcXX, which is also how JSON writes it.
-    data = line.encode("utf-8", "backslashreplace") + b"\n"
-    while data:
-        try:
-            data = data[os.write(_STDOUT, data) :]
-        except BlockingIOError:
-            select.select([], [_STDOUT], [])
-        except OSError:
-            return  # nobody reads the log any more, which is no reason to stop
+    _stdout.write(line.encode("utf-8", "backslashreplace") + b"\n")
+
+
+def finish() -> None:
+    """Say how many records were dropped, if stdout was not read (stdout.py)."""
+    _stdout.tell()
+
+
+def _notice(count: int) -> bytes:
+    message = f"Log records were dropped, {count} of this process, while nobody read its standard output."
+    return render("WARNING", message, dropped=count).encode() + b"\n"
+
+
+_stdout = Stdout(_notice)

@@ -75,7 +75,7 @@ class Boot(Logged):
             cwd=directory,
             env=environ,
             stdin=subprocess.DEVNULL,
-            stdout=self._log,
+            stdout=options.pop("stdout", self._log),
             stderr=self._log,
             start_new_session=True,
             **options,
