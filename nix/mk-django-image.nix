@@ -23,8 +23,8 @@
   # Names of packages that are the package set's, whatever version the lock says: those that are better compiled against
   # the set's own libraries, such as psycopg2.
   fromPackageSet ? [ ],
-  # Libraries that compiled wheels load beyond what all wheels may take for granted: a function from the package set to a
-  # list. On the Debian set, `nixw add --debian PACKAGE` does it.
+  # Libraries that compiled wheels load beyond what all wheels may take for granted, and source distributions are compiled
+  # with beyond the usual ones (nix/python/package.nix lists these): a function from the package set to a list. On the Debian set, `nixw add --debian PACKAGE` does it.
   libraries ? (_: [ ]),
   # Python packages that source distributions are built with, besides the usual ones (setuptools, hatchling, poetry-core,
   # flit-core): a function from the package set's to a list.

@@ -95,6 +95,14 @@ in
 {
   inherit seeded runCommand;
 
+  # A text that build scripts read, of whose `nativeBuildInputs` this is one.
+  setupHook =
+    name: setupHook:
+    runCommand name { inherit setupHook; } ''
+      mkdir -p $out/nix-support
+      printf %s "$setupHook" > $out/nix-support/setup-hook
+    '';
+
   # Those that are part of the set's interface.
   public = {
     inherit runCommand writeTextFile;

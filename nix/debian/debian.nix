@@ -8,7 +8,7 @@
 let
   storeName = path: builtins.replaceStrings [ "~" "%" ":" ] [ "-" "-" "-" ] (baseNameOf path);
 
-  deb =
+  archive =
     name:
     builders.seeded {
       name = storeName lock.debian.${name}.path;
@@ -77,7 +77,7 @@ let
         };
       }
       ''
-        deb=${deb name} name=${name} remove='${
+        deb=${archive name} name=${name} remove='${
           lib.concatStringsSep " " (superfluous ++ (trimmed.${name} or [ ]))
         }'
         . ${./unpack.sh}
@@ -112,11 +112,7 @@ let
 
   # Defines autoPatchelf, for a build whose `buildInputs` are what the libraries and programs in a folder may need. What
   # these have not got, an environment may: there it is looked for.
-  autoPatchelfHook = builders.runCommand "auto-patchelf-hook" { inherit setupHook; } ''
-    mkdir -p $out/nix-support
-    printf %s "$setupHook" > $out/nix-support/setup-hook
-  '';
-  setupHook = ''
+  autoPatchelfHook = builders.setupHook "auto-patchelf-hook" ''
     ${elf}
     autoPatchelf() {
       folders=
@@ -149,6 +145,8 @@ packages
 // {
   inherit
     autoPatchelfHook
+    archive
+    patchelf
     manylinux
     closure
     libraries

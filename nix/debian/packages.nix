@@ -22,10 +22,20 @@ let
       lock
       builders
       debian
+      compiler
+      ;
+  };
+  compiler = import ./compiler.nix {
+    inherit
+      lib
+      lock
+      builders
+      debian
       ;
   };
 in
 builders.public
+// compiler.public
 // {
   inherit lib system;
   inherit busybox;

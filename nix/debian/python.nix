@@ -4,6 +4,7 @@
   lock,
   builders,
   debian,
+  compiler,
 }:
 let
   pythonVersion = lock.python;
@@ -78,8 +79,21 @@ let
         ${compile "$out/lib/python${pythonVersion}"}
       '';
 
+  # A folder is compiled if it has what is written in C or C++. Into a source distribution nobody looks before it is built.
+  isCompiled =
+    src: lib.isAttrs src || builtins.match ".*\\.(tar\\.[a-z0-9]+|tgz|zip)" src != null || hasC src;
+  hasC =
+    folder:
+    let
+      entries = builtins.readDir folder;
+      isC = name: builtins.match ".*\\.(c|cc|cpp|cxx|pyx)" name != null;
+    in
+    builtins.any (
+      name: if entries.${name} == "directory" then hasC "${folder}/${name}" else isC name
+    ) (builtins.attrNames entries);
+
   # A wheel as a store path: unpacked, byte-compiled, its entry points left to the environment; each is loaded once. With
-  # `pyproject`, the wheel is first made of a source distribution or folder.
+  # `pyproject`, the wheel is first made of a source distribution or folder; the compiler and its libraries are there then.
   buildPythonPackage =
     {
       pname,
@@ -96,9 +110,17 @@ let
       passthru ? { },
       ...
     }:
+    let
+      compiled = pyproject && isCompiled src;
+      # Where nothing is compiled, nothing is linked. What else nixpkgs takes to compile is in the compiler's tree here.
+      isLinked = compiled || !pyproject;
+      hooks =
+        lib.filter (input: input ? setupHook) (lib.optionals isLinked nativeBuildInputs)
+        ++ lib.optional compiled compiler.hook;
+    in
     builders.runCommand "python3-${pname}-${version}"
       {
-        inherit buildInputs;
+        buildInputs = lib.optionals compiled compiler.libraries ++ lib.optionals isLinked buildInputs;
         passthru = {
           inherit
             pname
@@ -108,6 +130,8 @@ let
             ;
           pythonModule = interpreter;
           inherit dependencies;
+          # What `nixw` must put into the store for it, besides `src`.
+          seeds = lib.optional compiled { set = "compiler"; };
           requiredPythonModules = closure (package: package.dependencies) dependencies;
         }
         // passthru;
@@ -116,18 +140,19 @@ let
         python=${interpreter.interpreter}
         wheel=${src}
         ${lib.optionalString pyproject ''
+          ${lib.optionalString compiled "PATH=${compiler.tree}/bin:$PATH"}
           export PYTHONPATH=${
             lib.concatMapStringsSep ":" (package: "${package}/${sitePackages}") (
               closure (package: package.dependencies) build-system
             )
           }
           mkdir wheel
-          $python ${./build_wheel.py} ${pname} ${src} wheel
+          $python ${./build-wheel}/build_wheel.py ${pname} ${src} wheel
           unset PYTHONPATH
           wheel=$(echo wheel/*.whl)
         ''}
         $python ${./install_wheel.py} $wheel $out ${sitePackages}
-        for input in ${toString nativeBuildInputs}; do . $input/nix-support/setup-hook; done
+        for input in ${toString hooks}; do . $input/nix-support/setup-hook; done
         [ -z "$(command -v autoPatchelf)" ] || autoPatchelf $out
         [ -e $out/nix-support/missing-libraries ] || $python ${./load.py} "$name" $out/${sitePackages}
         ${compile "$out/${sitePackages}"}

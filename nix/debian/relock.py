@@ -68,8 +68,8 @@ def set_lock(folder: Path) -> str:
     say("Resolving wheels ...")
     wheels = resolve_wheels(wanted, debian_python.keys(), settings["debian"]["python"])
     say(f"  {len(wheels)} wheels. Resolving Debian packages ({settings['debian']['release']}) ...")
-    debian = resolve_debian(settings["debian"], [*debian_python.values()])
-    say(f"  {len(debian)} packages.")
+    debian, compiler = resolve_debian(settings["debian"], [*debian_python.values()])
+    say(f"  {len(debian)} packages, {len(compiler)} of them for compiling.")
     for requirement in wanted:
         check_debian_version(requirement, debian_python, debian)
     content = {
@@ -79,6 +79,7 @@ def set_lock(folder: Path) -> str:
         "debian": debian,
         "debian-python": debian_python,
         "added": settings["debian"]["added"],
+        "compiler": compiler,
         "wheels": wheels,
     }
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
@@ -98,9 +99,11 @@ def read_settings(folder: Path) -> dict[str, Any]:
         raise LockError(
             f"{folder}/packages.toml: [debian], [wheels] and [wheels.debian] are tables, the last of names."
         )
-    # What its Python packages load, or its application runs.
-    settings["debian"]["added"] = sorted(texts(folder, "debian", debian, "roots", []))
+    # What its Python packages load, or its application runs; and what they are compiled with.
+    roots = sorted(texts(folder, "debian", debian, "roots", []))
+    settings["debian"]["added"] = [name for name in roots if not name.endswith("-dev")]
     settings["debian"]["roots"] += settings["debian"]["added"]
+    settings["debian"]["compiler"] += [name for name in roots if name.endswith("-dev")]
     wheels["roots"] = texts(folder, "wheels", python, "roots", [])
     wheels["debian"] |= names
     wheels["projects"] = texts(folder, "wheels", python, "projects", ["../pyproject.toml"])
@@ -164,18 +167,26 @@ def project_dependencies(path: Path) -> list[str]:
     return dependencies
 
 
-def resolve_debian(settings: dict[str, Any], more: list[str]) -> dict[str, Any]:
-    """The roots and all they depend on, as {name: {version, path, size, sha256, depends}}."""
+def resolve_debian(settings: dict[str, Any], more: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The roots and all they depend on, as {name: {version, path, size, sha256, depends}}; and which of them are there
+    only to compile with."""
     with mirror.private(settings["release"]) as apt:
         index = apt.index()
     skip = set(settings["not-needed"])
+    found = with_dependencies([*settings["roots"], *more], index, skip)
+    everything = found | with_dependencies(settings["compiler"], index, skip)
+    return everything, sorted(everything.keys() - found.keys())
+
+
+def with_dependencies(roots: list[str], index: mirror.Index, skip: set[str]) -> dict[str, Any]:
+    """The packages and all they depend on, but for those to skip."""
     found: dict[str, Any] = {}
-    todo = [*settings["roots"], *more]
+    todo = [*roots]
     while todo:
         name = todo.pop()
         if name in found:
             continue
-        found[name] = record = index.records[index.real_name(name)]
+        found[name] = record = index.records[index.real_name(name)].copy()
         depends = {index.real_name(wanted) for wanted in record["depends"] if wanted not in skip}
         record["depends"] = sorted(depends - skip)
         todo += record["depends"]

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Put files into the Nix store, those that are not there yet: what lock.json names, or the files of a project's own lock.
 
-usage: seed.py [FOLDER]
+usage: seed.py [FOLDER [FILE]]
        seed.py --files FILE
 
-FOLDER is where lock.json comes from; its packages.toml, too, is compared with the lock. FILE is a JSON list, each with its
-name, version, file and sha256. They are fetched from the index that the machine's pip is configured with.
+FOLDER is where lock.json comes from; its packages.toml, too, is compared with the lock. FILE is a JSON list of what a
+project needs: files, each with its name, version, file and sha256, which the second form fetches from the index that the
+machine's pip is configured with; and {"set": "compiler"}, by which the first form includes the compiler.
 
 Exit codes: 0 all there; 3 a mirror no longer has a locked file; 4 there are wheels to fetch, and no pip; 1 anything else,
 said in one sentence.
@@ -38,9 +39,13 @@ BATCH = 14  # Debian packages a download, so that progress can be shown
 def main(*arguments: str) -> None:
     match arguments:
         case ["--files", file]:
-            seed_project(json.loads(Path(file).read_text()))
+            seed_project([each for each in json.loads(Path(file).read_text()) if "file" in each])
+        case [folder, file]:
+            seed_set(folder, compiler={"set": "compiler"} in json.loads(Path(file).read_text()))
+        case [folder]:
+            seed_set(folder)
         case _:
-            seed_set(*arguments)
+            seed_set()
 
 
 def seed_project(listed: list[dict[str, str]]) -> None:
@@ -61,13 +66,18 @@ def seed_project(listed: list[dict[str, str]]) -> None:
             seed_sources([each for name, each in missing.items() if name not in wheels])
 
 
-def seed_set(folder: str = "") -> None:
-    """Fetch and add what the set's lock names."""
+def seed_set(folder: str = "", compiler: bool = False) -> None:
+    """Fetch and add what the set's lock names; what is there to compile with, only if that is asked for."""
     lock = read_lock()
-    check_roots(lock, HERE / "packages.toml")
+    check_roots(lock, HERE / "packages.toml", compiler)
     if folder:
-        check_roots(lock, Path(folder, "packages.toml"))
-    debs = {store_name(package["path"]): package for package in lock["debian"].values()}
+        check_roots(lock, Path(folder, "packages.toml"), compiler)
+    unwanted = set() if compiler else set(lock.get("compiler", []))
+    debs = {
+        store_name(package["path"]): package
+        for name, package in lock["debian"].items()
+        if name not in unwanted
+    }
     wheels = {package["file"]: (name, package) for name, package in lock["wheels"].items()}
     paths = {name: fixed_output_path(name, package["sha256"]) for name, package in debs.items()}
     paths |= {name: fixed_output_path(name, package["sha256"]) for name, (_, package) in wheels.items()}
@@ -108,14 +118,15 @@ def require_pip() -> None:
         raise SystemExit(NO_PIP)
 
 
-def check_roots(lock: dict[str, Any], file: Path) -> None:
+def check_roots(lock: dict[str, Any], file: Path, compiler: bool) -> None:
     """Raise Gone if the lock has not got what packages.toml asks for: then it is of an older edition of that."""
     if not file.exists():
         return
     try:
-        roots = tomllib.loads(file.read_text()).get("debian", {}).get("roots", [])
+        asked = tomllib.loads(file.read_text()).get("debian", {})
     except ValueError as error:
         raise mirror.MirrorError(f"{file} cannot be read: {program.one_line(error)}.") from None
+    roots = asked.get("roots", []) + (asked.get("compiler", []) if compiler else [])
     missing = [name for name in roots if name not in lock["debian"]]
     if missing:
         raise mirror.Gone(f"{file} asks for {', '.join(missing)}, which is not locked: run `nixw relock`.")

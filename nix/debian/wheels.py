@@ -256,7 +256,7 @@ def refusal(errors: str, python: str) -> LockError:
         name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
         return LockError(
             f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
-            " systems, and nothing is compiled here: make a wheel with"
+            " systems, and only what a project's own lock (uv.lock, pylock.toml) names is compiled: make a wheel with"
             f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
             f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
         )

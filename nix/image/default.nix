@@ -177,12 +177,14 @@ in
 pkgs.dockerTools.buildLayeredImage arguments
 // {
   inherit environment entrypoint sbom;
-  # What `nixw` puts into the store for it, by name, version and hash.
-  seeds = map (archive: removeAttrs archive [ "local" ]) (
-    lib.filter (archive: archive != null && !archive.local) (
-      map (package: package.archive) environment.locked
+  # What `nixw` puts into the store for it: files by name, version and hash, and what the package set says besides.
+  seeds =
+    map (archive: removeAttrs archive [ "local" ]) (
+      lib.filter (archive: archive != null && !archive.local) (
+        map (package: package.archive) environment.locked
+      )
     )
-  );
+    ++ lib.unique (lib.concatMap (package: package.seeds or [ ]) environment.locked);
   inherit (arguments) config;
   project = application;
   # The same image as a program that writes it to standard output, as an OCI image layout, and as a program that pushes

@@ -80,9 +80,35 @@ let
         path = lock.folder + "/${source.path}";
       };
 
+  # What source distributions often ask for. On nixpkgs, what is native says where the others are: curl-config, xml2-config.
+  usual = [
+    pkgs.curl
+    pkgs.cyrus_sasl
+    pkgs.libffi
+    pkgs.libjpeg
+    pkgs.libmysqlclient
+    pkgs.libpq
+    pkgs.libxml2
+    pkgs.libxslt
+    pkgs.openldap
+    pkgs.openssl
+    pkgs.zlib
+  ];
+
   compiled = {
-    nativeBuildInputs = [ pkgs.autoPatchelfHook ];
-    buildInputs = pkgs.pythonManylinuxPackages.manylinux2014 ++ libraries pkgs;
+    nativeBuildInputs = [
+      pkgs.autoPatchelfHook
+    ]
+    ++ lib.optionals (!isWheel) (
+      [
+        pkgs.libpq.pg_config
+        pkgs.pkg-config
+      ]
+      ++ usual
+      ++ libraries pkgs
+    );
+    buildInputs =
+      pkgs.pythonManylinuxPackages.manylinux2014 ++ libraries pkgs ++ lib.optionals (!isWheel) usual;
     # What does not load is found here, not in a container. (The Debian set tries each package by itself.)
     doCheck = true;
     checkPhase = ''

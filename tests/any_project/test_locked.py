@@ -13,7 +13,9 @@ import subprocess
 import tarfile
 import uuid
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -99,11 +101,18 @@ class Project:
         return evaluated.stdout
 
 
-def make_source(folder: Path, name: str, version: str, pyproject: str, **files: str) -> Path:
-    """A source distribution."""
+def make_source(
+    folder: Path,
+    name: str,
+    version: str,
+    pyproject: str,
+    more: Mapping[str, str] = MappingProxyType({}),
+    **files: str,
+) -> Path:
+    """A source distribution of a package with these modules, and with more files on top."""
     source = folder / f"{name}-{version}.tar.gz"
     texts = {"pyproject.toml": pyproject, "PKG-INFO": f"Summary: {folder} {NEW}\n"}
-    texts |= {f"{name}/{module}.py": text for module, text in files.items()}
+    texts |= {f"{name}/{module}.py": text for module, text in files.items()} | dict(more)
     with tarfile.open(source, "w:gz") as archive:
         for file, text in texts.items():
             entry = tarfile.TarInfo(f"{name}-{version}/{file}")
@@ -195,8 +204,12 @@ def test_source_distributions_and_folders_are_built(project):
     ("pyproject", "sentence"),
     [
         (
-            '[build-system]\nrequires = ["maturin"]\nbuild-backend = "maturin"\n',
-            "odd is built by maturin, which cannot be imported (No module named 'maturin'): the package that has",
+            '[build-system]\nrequires = ["maturin>=1,<2"]\nbuild-backend = "maturin"\n',
+            "odd is built by maturin, which compiles Rust: only C and C++ are compiled here. Ask for a version that has",
+        ),
+        (
+            '[build-system]\nrequires = ["pdm-backend"]\nbuild-backend = "pdm.backend"\n',
+            "odd is built by pdm.backend, which cannot be imported (No module named 'pdm'): the package that has",
         ),
         ('[project]\nname = "odd"\n', "odd could not be built: "),
     ],

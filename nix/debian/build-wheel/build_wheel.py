@@ -1,15 +1,20 @@
 """build_wheel.py NAME SOURCE FOLDER: build a wheel into the folder, of a source distribution or folder (PEP 517).
 
-The build systems are on PYTHONPATH.
+The build systems are on PYTHONPATH, and a compiler, if there is one, on PATH.
 """
 
 import importlib
 import os
 import shutil
 import sys
+import tempfile
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+import refusal
 
 
 def main(name: str, source: str, folder: str) -> None:
@@ -18,21 +23,40 @@ def main(name: str, source: str, folder: str) -> None:
     target = os.path.abspath(folder)
     os.chdir(unpacked(Path(source)))
     system = build_system(Path("pyproject.toml"))
+    if sentence := refusal.of_build_system(name, system.get("requires", [])):
+        sys.exit(sentence)
     sys.path[:0] = [os.path.abspath(path) for path in system.get("backend-path", [])]
     module, _, attribute = system.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")
     try:
         backend = importlib.import_module(module)
     except ImportError as error:
-        sys.exit(
-            f"{name} is built by {module}, which cannot be imported ({error}): the package that has it must be among"
-            " `buildSystems`."
-        )
+        sys.exit(refusal.of_import(f"{name} is built by {module}, which cannot be imported ({error})"))
     for part in attribute.split(".") if attribute else []:
         backend = getattr(backend, part)
-    try:
-        backend.build_wheel(target)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a build system raises
-        sys.exit(f"{name} could not be built: {' '.join(str(error).split()) or type(error).__name__}.")
+    with recorded() as output:
+        try:
+            backend.build_wheel(target)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a build system raises
+            output.seek(0)
+            sys.exit(refusal.of_build(name, error, output.read().decode(errors="replace")))
+
+
+@contextmanager
+def recorded() -> Iterator[BinaryIO]:
+    """What is written meanwhile, by compilers too, is in the file; and afterwards on standard output."""
+    with tempfile.TemporaryFile() as output:
+        before = [os.dup(1), os.dup(2)]
+        for descriptor in (1, 2):
+            os.dup2(output.fileno(), descriptor)
+        try:
+            yield output
+        finally:
+            sys.stdout.flush()
+            for descriptor, old in zip((1, 2), before, strict=True):
+                os.dup2(old, descriptor)
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
+            sys.stdout.flush()
 
 
 def unpacked(source: Path) -> Path:
