@@ -22,14 +22,18 @@
           (lib.filter (system: nixpkgs.legacyPackages ? ${system}) [
             "x86_64-linux"
             "aarch64-linux"
+            "x86_64-darwin"
+            "aarch64-darwin"
           ])
           (
             system:
             f (
               import ./nix/outputs {
-                inherit self;
+                inherit self system;
                 revision = nixw.revision or self.rev or self.dirtyRev or "dirty";
                 pkgs = nixpkgs.legacyPackages.${system};
+                # Images are Linux's, whoever builds them.
+                linux = nixpkgs.legacyPackages.${builtins.replaceStrings [ "darwin" ] [ "linux" ] system};
               }
             )
           );

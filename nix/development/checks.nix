@@ -5,6 +5,8 @@
   self,
   development,
   image,
+  # What looks into an image, or drives it, is for Linux.
+  isMac,
 }:
 let
   inherit (pkgs) lib;
@@ -73,6 +75,9 @@ let
 
   rebuilt = import ../../tests/nix/added.nix { inherit lib; };
 
+  # The flake for every system, with what it may use of nixpkgs and nothing else.
+  missing = import ../../tests/nix/outputs.nix { inherit self; };
+
   # The labels of an image whose project says everything that labels can.
   labels = pkgs.writeText "labels.json" (
     builtins.toJSON (
@@ -104,6 +109,8 @@ in
     pytest "tests/entrypoint/test_gunicorn.py tests/entrypoint/test_boot_serve.py tests/entrypoint/test_boot_rotation.py tests/entrypoint/test_slow_clients.py"
   );
   backend = check "backend" (pytest "tests/backend");
+}
+// lib.optionalAttrs (!isMac) {
   debian = check "debian" "PATH=$PATH:${pkgs.bashInteractive}/bin ${pytest "tests/debian"}";
   docs = check "docs" (pytest "tests/docs");
   image = check "image" "IMAGE=${image} UNTIDY=${untidy.package} LEFT_OUT=${
@@ -124,6 +131,11 @@ in
     lib.throwIfNot (rebuilt == [ ])
       "a Debian package that a project adds is not in its environment alone: ${builtins.toJSON rebuilt}"
       "echo all right"
+  );
+  outputs = check "outputs" (
+    lib.throwIfNot (
+      missing == [ ]
+    ) "the flake has no ${builtins.concatStringsSep ", " missing}" "echo all right"
   );
   template = check "template" "RUN=${template.run}/bin/run PROJECT=${template.project} PYTHON=${template.environment}/bin/python3 ${pytest "tests/template"}";
 }

@@ -203,6 +203,7 @@ pkgs.dockerTools.buildLayeredImage arguments
       entrypoint
       localEnv
       ;
+    inherit (project.python) system;
     variables = {
       DJANGO_SETTINGS_MODULE = settingsModule;
       WSGI_APPLICATION = wsgiApplication;

@@ -1,5 +1,12 @@
 # `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own; and the other programs.
-{ pkgs, image }:
+{
+  pkgs,
+  image,
+  # The image's project for this system.
+  local,
+  # What works on Linux's programs is not for a Mac.
+  isMac,
+}:
 let
   bench = import ../development/bench.nix { inherit pkgs image; };
   init = pkgs.writeShellScriptBin "init" ''
@@ -12,10 +19,12 @@ let
   };
 in
 {
-  default = app "The backend on a PostgreSQL of its own" "${image.run}/bin/run";
+  default = app "The backend on a PostgreSQL of its own" "${local.run}/bin/run";
+  init = app "Write the flake.nix of the Django project in the current folder" "${init}/bin/init";
+}
+// pkgs.lib.optionalAttrs (!isMac) {
   bench = app "Measure boot, size and rebuild" "${bench}/bin/bench";
   # To be loaded without a file in between.
   image-stream = app "Write the image to standard output" "${image.stream}";
   push = app "Push the image to a registry, only the layers that it lacks" "${image.push}/bin/push";
-  init = app "Write the flake.nix of the Django project in the current folder" "${init}/bin/init";
 }

@@ -1,7 +1,10 @@
 # This repository's outputs for one system, from one package set.
 {
   self,
+  system,
+  # The system's package set, and that of which images are made: the same, but on a Mac.
   pkgs,
+  linux,
   # The commit, for the image's label.
   revision,
 }:
@@ -9,18 +12,32 @@ let
   # psycopg2 is compiled against the set's libpq: docs/decisions.md.
   fromPackageSet = [ "psycopg2" ];
 
-  image = import ../mk-django-image.nix {
-    inherit pkgs;
-    src = ../../backend;
-    inherit fromPackageSet;
-    localEnv = {
-      HTTPS_ONLY = "0";
-      CORS_ALLOWED_ORIGINS = "@origin@";
+  imageFrom =
+    pkgs:
+    import ../mk-django-image.nix {
+      inherit pkgs;
+      src = ../../backend;
+      inherit fromPackageSet;
+      localEnv = {
+        HTTPS_ONLY = "0";
+        CORS_ALLOWED_ORIGINS = "@origin@";
+      };
+      inherit revision;
     };
-    inherit revision;
-  };
-  postgresImage = import ./postgres-image.nix { inherit pkgs; };
-  proxyImage = import ./proxy-image.nix { inherit pkgs; };
+  isMac = pkgs.lib.hasSuffix "-darwin" system;
+  image =
+    if isMac then
+      pkgs.lib.warn "An image is Linux's: it takes a builder for ${
+        builtins.replaceStrings [ "darwin" ] [ "linux" ] system
+      }, by `nix run nixpkgs#darwin.linux-builder` or in /etc/nix/machines, without which Nix refuses to build it." (
+        imageFrom linux
+      )
+    else
+      imageFrom linux;
+  # What runs without a container runs on this system.
+  local = if isMac then imageFrom pkgs else image;
+  postgresImage = import ./postgres-image.nix { pkgs = linux; };
+  proxyImage = import ./proxy-image.nix { pkgs = linux; };
   development = import ../development {
     inherit pkgs;
     src = ../../backend;
@@ -43,7 +60,14 @@ in
     # What the image is made of.
     inherit (image) project environment entrypoint;
   };
-  apps = import ./apps.nix { inherit pkgs image; };
+  apps = import ./apps.nix {
+    inherit
+      pkgs
+      image
+      local
+      isMac
+      ;
+  };
   devShells.default = import ../development/shell.nix { inherit pkgs development; };
   checks = import ../development/checks.nix {
     inherit
@@ -51,6 +75,7 @@ in
       self
       development
       image
+      isMac
       ;
   };
   inherit (development) formatter;

@@ -22,8 +22,12 @@ let
         inherit lib;
         pythonFullVersion = python.version;
         machine = lib.head (builtins.split "-" python.system);
-        # Such as 2.41, of 2.41-12+deb13u1.
-        glibc = lib.head (builtins.match "([0-9]+\\.[0-9]+).*" pkgs.glibc.version);
+        # Such as 2.41, of 2.41-12+deb13u1. A Mac, where one develops, has none, and so no Linux wheels.
+        glibc =
+          if lib.hasSuffix "-linux" python.system then
+            lib.head (builtins.match "([0-9]+\\.[0-9]+).*" pkgs.glibc.version)
+          else
+            "2.0";
       }
       {
         inherit (project) src pyproject;

@@ -1,6 +1,7 @@
 # `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own.
 {
   pkgs,
+  system,
   # The folder that the image has as /app.
   application,
   environment,
@@ -40,9 +41,8 @@ pkgs.writeShellScriptBin "run" ''
     lib.makeBinPath [
       environment
       postgresql
-      pkgs.busybox
     ]
-  }
+  }:${if lib.hasSuffix "-darwin" system then "/usr/bin:/bin" else "${pkgs.busybox}/bin"}
   exec python3 ${./.} --project ${application} --entrypoint ${entrypoint}/bin/entrypoint \
     --environment ${local} "$@"
 ''
