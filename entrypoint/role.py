@@ -10,7 +10,7 @@ _PROGRAM = b"/bin/entrypoint"  # as the image's entrypoint has it, below an init
 
 
 def started_as() -> str:
-    """The command's name; `serve` if there was none, or if the first process is none of ours."""
+    """The command's name; `serve` if there was none, if the first process is none of ours, or if that is the check itself."""
     try:
         return command(Path("/proc/1/cmdline").read_bytes())
     except OSError:
@@ -22,5 +22,6 @@ def command(cmdline: bytes) -> str:
     words = cmdline.split(b"\0")[:-1]
     for number, word in enumerate(words):
         if word.endswith(_PROGRAM):
-            return b"".join(words[number + 1 : number + 2]).decode(errors="replace") or SERVE
+            named = b"".join(words[number + 1 : number + 2]).decode(errors="replace")
+            return SERVE if named in ("", "healthcheck") else named
     return SERVE

@@ -61,8 +61,21 @@ def test_image_names_the_commit(checkout, folder, nixw, packages):
     assert revision(tree, nixw, packages) == f"{head}-dirty"
 
 
-def revision(tree: Path, nixw: str, packages: str) -> str:
-    label = '.#image.config.Labels."org.opencontainers.image.revision"'
+def test_another_flake_than_the_project_has_not_its_commit(checkout, tmp_path):
+    tree = checkout(REPOSITORY)
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in git(tree, "ls-files", "-z").split("\0"):
+        if name:
+            (other / name).parent.mkdir(parents=True, exist_ok=True)
+            (other / name).write_bytes((tree / name).read_bytes())
+    head = git(tree, "rev-parse", "HEAD").strip()
+    assert revision(tree, "./nixw", "debian", f"path:{other}") != head
+    assert revision(tree, "./nixw", "debian", f"path:{tree}") == head
+
+
+def revision(tree: Path, nixw: str, packages: str, flake: str = ".") -> str:
+    label = f'{flake}#image.config.Labels."org.opencontainers.image.revision"'
     command = [nixw, "eval", "--raw", label]
     if packages == "nixpkgs":
         command += ["--override-input", "django-image/nixpkgs", f"path:{REPOSITORY}/nix/debian"]

@@ -106,6 +106,7 @@ def test_healthcheck_of_a_bad_address(boot):
         ("/nix/tini -- /nix/python3 /nix/bin/entrypoint serve", "serve"),
         ("/sbin/docker-init -- /nix/tini -- /nix/python3 /nix/bin/entrypoint wait -- celery", "wait"),
         ("/nix/python3 /nix/bin/entrypoint gunicorn config.wsgi", "gunicorn"),
+        ("/nix/tini -- /nix/python3 /nix/bin/entrypoint healthcheck", "serve"),
         ("/pause", "serve"),
         ("", "serve"),
     ],
