@@ -36,6 +36,7 @@ images:
     newTag: 17-nix
 """
 SERVER = "backend-pod-0-backend"
+WORKER = "worker-pod-0-worker"
 
 # Podman asks for more than a machine in a sandbox may have.
 LIMITS = """
@@ -127,6 +128,8 @@ def play(engine: Podman, manifests: list[Manifest], folder: Path) -> None:
     # Or it would remove the init container, sometimes before that has quite ended.
     always = {"io.podman.annotations.init.container.type": "always"}
     server["metadata"]["annotations"] = template["metadata"]["annotations"] = always
+    worker = find(manifests, "Deployment", "worker")
+    del worker["spec"]["template"]["spec"]["containers"][0]["livenessProbe"]
     migrate = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -139,6 +142,7 @@ def play(engine: Podman, manifests: list[Manifest], folder: Path) -> None:
         "db": [secret(), *common, find(manifests, "Deployment", "db")],
         "migrate": [*configuration, migrate],
         "backend": [*configuration, server],
+        "worker": [*configuration, worker],
     }
     for name, documents in steps.items():
         engine("kube", "play", "--network", "pods", str(write(documents, folder / f"{name}.yaml")))
@@ -188,6 +192,17 @@ def test_the_job_migrated_and_the_server_did_not(podman):
     assert "Applied meals.0001_initial" in podman("logs", "migrate-migrate")
     until_started(podman)
     assert "Migrations are skipped (RUN_MIGRATIONS=0)" in podman("logs", SERVER)
+
+
+def test_the_worker_sums_up_what_the_server_is_given(podman):
+    until_started(podman)
+    meal = "from meals.models import Meal; Meal.objects.create(name='Soup', kcal=250)"
+    podman("exec", SERVER, "python3", "manage.py", "shell", "-v", "0", "-c", meal)
+    done = "is done"
+    until(lambda: done in podman("logs", WORKER), "the job")
+    assert podman("exec", WORKER, "entrypoint", "healthcheck")
+    podman("stop", "--time", "30", WORKER)
+    assert podman("inspect", WORKER, "--format", "{{.State.ExitCode}}") == "0"
 
 
 def test_nothing_is_writable_but_the_volumes(podman):

@@ -61,6 +61,7 @@ def test_policies(files):
     }
     assert set(skipped) == {
         ("CKV_K8S_40", "Deployment.eatfit24.backend"),
+        ("CKV_K8S_40", "Deployment.eatfit24.worker"),
         ("CKV_K8S_40", "Job.eatfit24.migrate"),
         ("CKV_K8S_15", "Deployment.eatfit24.db"),
         ("CKV_K8S_40", "Deployment.eatfit24.db"),
@@ -70,12 +71,13 @@ def test_policies(files):
 
 
 def test_every_container_has_the_same_image_and_configuration(rendered):
-    """The Job and the init container must see what the server sees."""
+    """The Job, the init container and the worker must see what the server sees."""
     manifests = rendered["job"]
     server = pod(find(manifests, "Deployment"))
     job = pod(find(manifests, "Job", "migrate"))
-    containers = server["containers"] + server["initContainers"] + job["containers"]
-    assert len(containers) == 3
+    worker = pod(find(manifests, "Deployment", "worker"))
+    containers = server["containers"] + server["initContainers"] + job["containers"] + worker["containers"]
+    assert len(containers) == 4
     assert {each["image"] for each in containers} == {f"registry.example.com/eatfit24-backend@{DIGEST}"}
     for key in ("envFrom", "env", "securityContext"):
         assert len({json.dumps(each[key], sort_keys=True) for each in containers}) == 1, key

@@ -17,6 +17,8 @@ from tests.container.images import build, copy_tree
 
 STACK = "eatfit24"
 BACKEND = f"{STACK}_backend"
+MEAL = "from meals.models import Meal; Meal.objects.create(name='Soup', kcal=250)"
+SUMMARIES = "from summaries.models import DaySummary; print(*[f'{each.meals} {each.kcal}' for each in DaySummary.objects.all()])"
 STYLE = "backend/core/static/core/site.css"
 
 
@@ -173,6 +175,23 @@ def test_one_processor_gives_three_workers(swarm):
     # tini, gunicorn's master, workers
     boots = [line for line in processes if "bin/entrypoint" in line and "healthcheck" not in line]
     assert len(boots) == 1 + 1 + 3, "\n".join([*processes, swarm.tasks()])
+
+
+@pytest.mark.proves("The health check is right in a container that does not serve")
+def test_the_worker_is_healthy_and_works(swarm):
+    """A meal that the backend is given has its day summed up."""
+    swarm.execute("backend", "python3", "manage.py", "shell", "-v", "0", "-c", MEAL)
+    until(
+        lambda: (
+            swarm.execute("backend", "python3", "manage.py", "shell", "-v", "0", "-c", SUMMARIES) == "1 250"
+        ),
+        "the summary",
+    )
+
+    def status() -> str:
+        return swarm.engine.docker("ps", "--filter", f"name={STACK}_worker", "--format", "{{.Status}}")
+
+    until(lambda: "(healthy)" in status(), "the worker's health")
 
 
 def test_rolling_update_fails_no_request(swarm):

@@ -13,9 +13,15 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "corsheaders",
+    "django_tasks",
+    "django_tasks_db",
     "core",
     "meals",
+    "summaries",
 ]
+
+# Jobs are rows of the database, and `manage.py work` runs them.
+TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
 
 MIDDLEWARE = [
     # First: a probe comes by IP address and over plain HTTP, and must not be refused or redirected.
