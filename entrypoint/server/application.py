@@ -7,6 +7,7 @@ import runpy
 from importlib import import_module
 from typing import Any
 
+import gunicorn
 from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
 
@@ -41,7 +42,14 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def do_load_config(self) -> None:
         """Called by gunicorn, at start and at SIGHUP. Raises BootError (SERVER)."""
-        self.load_default_config()
+        try:
+            self.load_default_config()
+        except ValueError as error:  # the one variable that gunicorn reads, and nobody has looked at
+            raise BootError(
+                ExitCode.SERVER,
+                f"FORWARDED_ALLOW_IPS cannot be used by gunicorn {gunicorn.__version__}: {error}; give it addresses, or"
+                " since gunicorn 24.1 networks, separated by commas.",
+            ) from error
         self.load_config()
         if not hasattr(self.cfg, "validate"):  # older ones have none
             return

@@ -106,7 +106,7 @@ in
   entrypoint = check "entrypoint" (pytest "tests/entrypoint");
   # The server's tests with the lowest gunicorn; `entrypoint` has the newest.
   gunicorn = checkWith development.gunicorn.environment "gunicorn" (
-    pytest "tests/entrypoint/test_gunicorn.py tests/entrypoint/test_boot_serve.py tests/entrypoint/test_boot_rotation.py tests/entrypoint/test_slow_clients.py"
+    pytest "tests/entrypoint/test_gunicorn.py tests/entrypoint/test_boot_serve.py tests/entrypoint/test_boot_rotation.py tests/entrypoint/test_boot_metrics.py tests/entrypoint/test_slow_clients.py"
   );
   backend = check "backend" (pytest "tests/backend");
 }

@@ -70,6 +70,16 @@ def test_a_newer_one_serves_with_a_warning(boot, project, version, warned):
     assert [re.split(" is newer", each)[0] for each in warnings] == [f"gunicorn {version}"] * warned
 
 
+def test_proxies_that_gunicorn_cannot_read(boot, sql, database):
+    """gunicorn reads that variable itself; it is tried before anything is migrated."""
+    running = boot(FORWARDED_ALLOW_IPS="127.0.0.1,the-proxy")
+    assert running.exit_code() == 17
+    assert running.error.startswith(
+        f"FORWARDED_ALLOW_IPS cannot be used by gunicorn {gunicorn.__version__}: 'the-proxy' does not appear to be"
+    )
+    assert sql("SELECT 1 FROM pg_tables WHERE schemaname = 'public'", database=database) == []
+
+
 def test_a_worker_that_takes_its_time_is_told_to_stop_once(boot, project):
     """gunicorn tells it again each second; while Python ends the process, it would be killed by that, says the log."""
     project.write("gunicorn_config.py", COUNTING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import gunicorn
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -147,6 +148,8 @@ def test_no_header_breaks_the_log(peer, header, allowed):
 @pytest.mark.proves("`remote_addr` is the client's, if the proxy in between is one that gunicorn believes")
 @pytest.mark.parametrize(("allowed", "client"), [(None, "203.0.113.9"), ("192.0.2.0/24", "127.0.0.1")])
 def test_remote_addr_behind_a_proxy(boot, allowed, client):
+    if allowed and gunicorn.version_info < (24, 1):
+        pytest.skip("this gunicorn takes no networks; CI's check `entrypoint` has one that does")
     running = boot(FORWARDED_ALLOW_IPS=allowed).serving()
     running.get("/about/", **{"X-Forwarded-For": "198.51.100.66, 203.0.113.9"})
     running.until(lambda: "GET /about/ 200" in running.output)
