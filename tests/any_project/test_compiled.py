@@ -49,6 +49,19 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "native", "", -1, met
 PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }
 """
 ANSWER = "static PyObject *answer(PyObject *s, PyObject *a) { return PyLong_FromLong(42); }"
+# In Cython, with what a project adds to the set: a library and a build system.
+MAGIC_SETUP = """
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+modules = cythonize([Extension("magical", ["magical.pyx"], libraries=["magic"])])
+setup(name="magical", version="1", ext_modules=modules)
+"""
+MAGIC = """
+cdef extern from "magic.h":
+    int magic_version()
+def version():
+    return magic_version()
+"""
 
 
 @pytest.fixture
@@ -138,6 +151,40 @@ def test_the_compiler_is_fetched_for_source_distributions_and_folders_with_c_alo
     project.packages.clear()
     native(project)
     assert {"set": "compiler"} in seeds(project)
+
+
+def test_what_a_project_adds_to_compile_with_is_for_that_alone(project):
+    """A build system, Cython, and a library's headers. The library comes along by itself, and nothing else is in the image."""
+    source = make_source(
+        project.wheels, "magical", "1", "", more={"setup.py": MAGIC_SETUP, "magical.pyx": MAGIC}
+    )
+    project.lock_source("magical", "1", source)
+    project.write(
+        {
+            "debian/packages.toml": '[wheels]\nroots = ["cython"]\n',
+            "flake.nix": FLAKE % "buildSystems = packages: [ packages.cython ];",
+        }
+    )
+    added = nixw_with_index(project.folder, "add", "--debian", "libmagic-dev")
+    assert added.returncode == 0, added.stderr
+    lock = json.loads((project.folder / "debian/lock.json").read_text())
+    assert lock["added"] == []
+    assert {"gcc-14", "libmagic-dev", "libmagic1t64"} <= set(lock["compiler"])
+
+    link = project.folder / "result"
+    built = nixw_with_index(
+        project.folder,
+        *("build", ".#image.environment", "--out-link", str(link)),
+        PIP_FIND_LINKS=str(project.wheels),
+    )
+    assert built.returncode == 0, built.stderr[-10_000:]
+    environment = link.resolve()
+    assert int(run(environment / "bin/python3", "-c", "import magical; print(magical.version())")) > 500
+    paths = run("/usr/bin/nix-store", "--query", "--requisites", environment).split()
+    assert [path for path in paths if "-libmagic1t64-" in path]
+    assert not [
+        path for path in paths if path.endswith("-compiler") or "-libmagic-dev-" in path or "cython" in path
+    ]
 
 
 @pytest.mark.parametrize(
