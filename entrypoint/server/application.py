@@ -11,7 +11,7 @@ import gunicorn
 from gunicorn.app.base import BaseApplication
 from gunicorn.util import import_app
 
-from .. import capture, request_id
+from .. import capture, request_id, telemetry
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from . import arguments
@@ -36,6 +36,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
     """The configuration, in gunicorn's terms: the contract's defaults, then the project's file over them."""
 
     def __init__(self, configuration: Configuration) -> None:
+        self._master = os.getpid()
+        self._traced = telemetry.wanted()
         self.counters = Counters() if configuration.metrics else None
         self._configuration = configuration
         super().__init__()
@@ -84,6 +86,9 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         self._set(settings, "GUNICORN_CMD_ARGS")
         if self.counters:
             self._count(self.counters)
+        if self._traced:
+            # The middleware that it adds must be there when the application is made.
+            self.cfg.set("preload_app", False)
 
     def _count(self, counters: Counters) -> None:
         """Have all kinds of workers count requests, by the hooks that they call; the project's own are called too."""
@@ -102,6 +107,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def load(self) -> Any:
         """Import the application; called by gunicorn."""
+        if self._traced and os.getpid() != self._master:
+            telemetry.start()
         application = import_app(self._configuration.wsgi_application)
         # The project's LOGGING is applied again by get_wsgi_application(), and may disable these.
         for name in ("gunicorn.error", "gunicorn.access"):

@@ -25,6 +25,8 @@ in
       packages.hypothesis
       packages.jsonschema
       packages.mypy
+      packages.opentelemetry-distro
+      packages.opentelemetry-instrumentation-django
       packages.packaging
       packages.pytest
       packages.pytest-django
