@@ -240,7 +240,22 @@ in
   "skopeo"
   "syft"
   "tzdata"
+  # To build source distributions.
+  "curl"
+  "cyrus_sasl"
+  "libffi"
+  "libjpeg"
+  "libmysqlclient"
+  "libxml2"
+  "libxslt"
+  "openldap"
+  "openssl"
+  "pkg-config"
+  "zlib"
 ]
+// {
+  libpq = package "libpq" [ ] { pg_config = package "pg_config" [ ] { }; };
+}
 # What Linux alone has.
 // (
   if isLinux then
