@@ -201,8 +201,6 @@ def test_the_worker_sums_up_what_the_server_is_given(podman):
     done = "is done"
     until(lambda: done in podman("logs", WORKER), "the job")
     assert podman("exec", WORKER, "entrypoint", "healthcheck")
-    podman("stop", "--time", "30", WORKER)
-    assert podman("inspect", WORKER, "--format", "{{.State.ExitCode}}") == "0"
 
 
 def test_nothing_is_writable_but_the_volumes(podman):
@@ -236,5 +234,7 @@ def test_stops_cleanly_after_draining(podman):
         "-c",
         "sleep 1 & wget -q -O /dev/null http://127.0.0.1:8000/api/health/ && wait",
     )
-    podman("stop", "--time", "45", SERVER)
-    assert podman("inspect", SERVER, "--format", "{{.State.ExitCode}}") == "0"
+    # Not the worker before: once its pod had stopped, the server answered 503.
+    for container in (SERVER, WORKER):
+        podman("stop", "--time", "45", container)
+        assert podman("inspect", container, "--format", "{{.State.ExitCode}}") == "0"
