@@ -131,6 +131,8 @@ let
               "hypothesis"
               "jsonschema"
               "mypy"
+              "opentelemetry-distro"
+              "opentelemetry-instrumentation-django"
               "packaging"
               "pytest"
               "pytest-django"
