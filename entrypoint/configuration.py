@@ -35,6 +35,7 @@ class Configuration(NamedTuple):
     workers: int
     timeout: int
     graceful_timeout: int
+    max_request_body: int
     host: str
     port: int
     gunicorn_arguments: tuple[str, ...]
@@ -73,6 +74,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
         workers=reader.workers("WEB_CONCURRENCY"),
         timeout=reader.integer("GUNICORN_TIMEOUT"),
         graceful_timeout=reader.integer("GUNICORN_GRACEFUL_TIMEOUT"),
+        max_request_body=reader.integer("MAX_REQUEST_BODY"),
         host=host,
         port=port,
         gunicorn_arguments=reader.words("GUNICORN_CMD_ARGS"),

@@ -123,6 +123,14 @@ VARIABLES = (
         low=1,
         high=3600,
     ),
+    Variable(
+        "MAX_REQUEST_BODY",
+        Kind.INTEGER,
+        "32",
+        "Megabytes (1048576 bytes) that a request's body may have; a larger one is answered 413, before it is read.",
+        low=1,
+        high=100000,
+    ),
     Variable("GUNICORN_BIND", Kind.ADDRESS, "0.0.0.0:8000", "Address and port to serve; IPv6 as [::]:8000."),
     Variable(
         "PORT",

@@ -14,7 +14,7 @@ from gunicorn.util import import_app
 from .. import capture, request_id, telemetry
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
-from . import arguments
+from . import arguments, bodies
 from .address import shown
 from .counters import Counters
 from .logger import GunicornLogger
@@ -105,6 +105,11 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         self.cfg.set("pre_request", pre_request)
         self.cfg.set("post_request", post_request)
 
+    @property
+    def largest_body(self) -> int:
+        """Bytes that a request's body may have."""
+        return self._configuration.max_request_body * bodies.MEGABYTE
+
     def load(self) -> Any:
         """Import the application; called by gunicorn."""
         if self._traced and os.getpid() != self._master:
@@ -113,7 +118,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         # The project's LOGGING is applied again by get_wsgi_application(), and may disable these.
         for name in ("gunicorn.error", "gunicorn.access"):
             capture.enable(name)
-        return request_id.carried(application)
+        return request_id.carried(bodies.limited(application, self.largest_body))
 
     def load_now(self) -> None:
         """Import the application and its URLs, before there are workers.

@@ -28,6 +28,7 @@ from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from .handover import Handover
 from .listeners import shut_down
 from .metrics import Endpoint, text
+from .temporary import Temporary, use
 
 DRAIN = 1.0  # seconds, at most, for connections whose handshake has begun
 SETTLED = 0.1  # seconds without any
@@ -49,6 +50,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     def __init__(self, application: Any) -> None:
         self._stopping: weakref.WeakSet[Any] = weakref.WeakSet()  # workers
         application.handover = Handover()
+        self._temporary = Temporary()
         self._counters = application.counters
         super().__init__(application)
 
@@ -72,6 +74,14 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         if graceful and alone:
             self._close(self.cfg.graceful_timeout)
         super().stop(graceful)
+        self._temporary.end()
+
+    def reap_workers(self) -> None:
+        """Learn which workers have ended, and remove what they have left; called by gunicorn."""
+        try:
+            super().reap_workers()
+        finally:
+            self._temporary.keep(self.WORKERS)
 
     def _close(self, grace: float) -> None:
         """Shut the listening sockets down when nobody waits in their queues.
@@ -174,11 +184,12 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         mask = os.umask(0o077)
         os.umask(mask)
-        _Forking.now = self
+        _Forking.now, _Forking.folder = self, self._temporary.make()
         if self._counters:
             self._counters.reserve(self.WORKERS)
         try:
             pid = super().spawn_worker()
+            self._temporary.assign(_Forking.folder, pid)
             if self._counters:
                 self._counters.assign(pid)
             self._told = ""
@@ -220,6 +231,7 @@ class _Forking:
     """Tells the fork of a worker from any other."""
 
     now: Master | None = None
+    folder = ""  # of the worker's temporary files
 
     @classmethod
     def in_child(cls) -> None:
@@ -227,6 +239,7 @@ class _Forking:
             if cls.now.endpoint:
                 cls.now.endpoint.close()
             cls.now = None
+            use(cls.folder)
             for number in STOPPING:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)

@@ -23,7 +23,6 @@ from .departures import Departures
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TURN = 1.0  # seconds after which an idle worker looks around
 POLL = 0.05  # seconds, while it stops
-LARGEST = 1 << 40  # bytes of a body
 
 
 class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -74,7 +73,7 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
             except (BlockingIOError, ConnectionAbortedError):
                 continue
             found = True
-            self._examine(Connection(sock, address, listener, LARGEST))
+            self._examine(Connection(sock, address, listener, self.app.largest_body))
         return found
 
     def _take_over(self) -> bool:
@@ -83,7 +82,7 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
         if taken:
             number, sock, address = taken
             self.notify()
-            self._examine(Connection(sock, address, self.sockets[number], LARGEST))
+            self._examine(Connection(sock, address, self.sockets[number], self.app.largest_body))
         return bool(taken)
 
     def _examine(self, connection: Connection) -> None:

@@ -74,6 +74,7 @@ def test_no_variable_is_read_behind_the_tables_back():
         "GUNICORN_FD",
         "REQUEST_METHOD",
         "PATH_INFO",
+        "CONTENT_LENGTH",
         "REMOTE_ADDR",
         "HTTP_X_FORWARDED_FOR",
     }

@@ -44,11 +44,11 @@ class Proxy:
         self.port = port
         self.seen = seen
 
-    def status(self, method: str, path: str, source: str = "127.0.0.1") -> int:
+    def status(self, method: str, path: str, source: str = "127.0.0.1", length: int = 0) -> int:
         connection = http.client.HTTPConnection(
             "127.0.0.1", self.port, timeout=60, source_address=(source, 0)
         )
-        connection.request(method, path, headers={"Content-Length": "0"})
+        connection.request(method, path, headers={"Content-Length": str(length)})
         status = connection.getresponse().status
         connection.close()
         return status
@@ -108,3 +108,9 @@ def test_guessing_passwords_is_limited_by_address(proxy):
     assert proxy.status("POST", LOGIN, source="127.0.0.2") == 200
     assert proxy.status("GET", LOGIN) == 200
     assert proxy.status("POST", "/admin/meals/meal/add/") == 200
+
+
+@pytest.mark.proves("A body that is too large is refused before it is read")
+def test_a_body_that_is_too_large_does_not_reach_the_backend(proxy):
+    assert proxy.status("POST", "/admin/meals/meal/add/", length=(32 << 20) + 1) == 413
+    assert proxy.seen["POST", "/admin/meals/meal/add/"] == 0
