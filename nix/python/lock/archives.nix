@@ -70,7 +70,7 @@ rec {
     let
       isThere = archive.path != null && builtins.pathExists (folder + "/${archive.path}");
     in
-    if builtins.match "[A-Za-z0-9+._?=-][A-Za-z0-9+._?=!-]*" archive.file == null then
+    if builtins.match "[A-Za-z0-9+._?=-][A-Za-z0-9+._?=!-]*\\.(whl|tar\\.[a-z0-9]+|tgz|zip)" archive.file == null then
       throw "${file} has a file of ${where} named \"${archive.file}\", which is no wheel's name nor a source distribution's: ${remedy}."
     else
       {

@@ -74,7 +74,7 @@ let
         {
           inherit name package;
           version = text name "version" null package;
-          where = if package ? version then "${name} ${toString package.version}" else name;
+          where = if builtins.isString (package.version or null) then "${name} ${package.version}" else name;
           condition = text name "marker" null package;
           directory = table name "directory" package;
         }

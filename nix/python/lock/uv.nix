@@ -41,7 +41,7 @@ let
     package:
     let
       name = needed "a package" "name" package;
-      where = if package ? version then "${name} ${toString package.version}" else name;
+      where = if builtins.isString (package.version or null) then "${name} ${package.version}" else name;
     in
     {
       inherit name where;
@@ -154,7 +154,7 @@ let
     in
     if candidates == [ ] then
       throw "${file} has no package ${name}${
-        lib.optionalString (requirement ? version) " ${toString requirement.version}"
+        lib.optionalString (builtins.isString (requirement.version or null)) " ${requirement.version}"
       }, which ${where} requires: ${remedy}."
     else if builtins.length candidates > 1 then
       throw "${file} has several packages ${name} and does not say which of them ${where} requires: ${remedy}."
