@@ -23,6 +23,7 @@ class Configuration(NamedTuple):
 
     settings_module: str
     wsgi_application: str
+    asgi_application: str
     run_migrations: bool
     migrate_databases: tuple[str, ...]
     strict: bool
@@ -47,6 +48,11 @@ class Configuration(NamedTuple):
     explicit: frozenset[str]
 
     @property
+    def application(self) -> str:
+        """What is served, as module:name."""
+        return self.asgi_application or self.wsgi_application
+
+    @property
     def bind(self) -> str:
         """The address in gunicorn's notation."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -62,6 +68,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
     return Configuration(
         settings_module=reader.text("DJANGO_SETTINGS_MODULE"),
         wsgi_application=reader.text("WSGI_APPLICATION"),
+        asgi_application=reader.text("ASGI_APPLICATION") if environ.get("ASGI_APPLICATION") else "",
         run_migrations=reader.flag("RUN_MIGRATIONS"),
         migrate_databases=reader.names("MIGRATE_DATABASES"),
         strict=reader.flag("MIGRATIONS_STRICT"),

@@ -45,6 +45,12 @@ VARIABLES = (
         "The settings module; exported before anything of Django runs.",
     ),
     Variable("WSGI_APPLICATION", Kind.APPLICATION, "config.wsgi:application", "What gunicorn serves."),
+    Variable(
+        "ASGI_APPLICATION",
+        Kind.APPLICATION,
+        "",
+        "What gunicorn's ASGI worker serves, instead of WSGI_APPLICATION; needs gunicorn 27.",
+    ),
     Variable("RUN_MIGRATIONS", Kind.FLAG, "1", "Apply migrations at start; 0 skips them."),
     Variable(
         "MIGRATE_DATABASES",

@@ -17,6 +17,8 @@
   # The settings module, and the WSGI application that gunicorn serves.
   settingsModule ? "config.settings.production",
   wsgiApplication ? "${builtins.head (builtins.split "\\." settingsModule)}.wsgi:application",
+  # The ASGI application that gunicorn's ASGI worker serves instead.
+  asgiApplication ? null,
   # Of the lock: the dependency groups, by default the project's default groups without `dev`, and the extras.
   groups ? null,
   extras ? [ ],
@@ -72,8 +74,9 @@ let
       pyproject
       name
       settingsModule
-      wsgiApplication
       ;
+    # One that is not served may be missing; that the other one is there, the boot says.
+    wsgiApplication = if asgiApplication == null then wsgiApplication else null;
     pythonPath = env.PYTHONPATH or "";
   };
   environment = import ./python {
@@ -106,7 +109,6 @@ import ./image {
     wsgiApplication
     extraPrograms
     layers
-    env
     localEnv
     writable
     uid
@@ -114,4 +116,5 @@ import ./image {
     revision
     ;
   name = if name != null then name else project.metadata.name;
+  env = lib.optionalAttrs (asgiApplication != null) { ASGI_APPLICATION = asgiApplication; } // env;
 }

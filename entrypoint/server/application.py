@@ -14,7 +14,7 @@ from gunicorn.util import import_app
 from .. import capture, request_id, telemetry
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
-from . import arguments, bodies
+from . import arguments, bodies, versions
 from .address import shown
 from .counters import Counters
 from .logger import GunicornLogger
@@ -40,6 +40,8 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         self._traced = telemetry.wanted()
         self.counters = Counters() if configuration.metrics else None
         self._configuration = configuration
+        if configuration.asgi_application:
+            versions.check_for_asgi()
         super().__init__()
 
     def do_load_config(self) -> None:
@@ -114,10 +116,12 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         """Import the application; called by gunicorn."""
         if self._traced and os.getpid() != self._master:
             telemetry.start()
-        application = import_app(self._configuration.wsgi_application)
+        application = import_app(self._configuration.application)
         # The project's LOGGING is applied again by get_wsgi_application(), and may disable these.
         for name in ("gunicorn.error", "gunicorn.access"):
             capture.enable(name)
+        if self._configuration.asgi_application:
+            return application  # its worker does what follows
         return request_id.carried(bodies.limited(application, self.largest_body))
 
     def load_now(self) -> None:
@@ -139,8 +143,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
                 raise no_process(error) from error
             raise BootError(
                 ExitCode.APPLICATION,
-                f"The application {self._configuration.wsgi_application} cannot be imported:"
-                f" {describe(error)}.",
+                f"The application {self._configuration.application} cannot be imported: {describe(error)}.",
                 cause=error,
             ) from error
 
@@ -154,11 +157,13 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             "graceful_timeout": configuration.graceful_timeout,
             "preload_app": True,
             # A string, from whose end gunicorn tells that it takes one request at a time.
-            "worker_class": "entrypoint.server.worker.SyncWorker",
+            "worker_class": f"entrypoint.server.{'asgi.ASGI' if configuration.asgi_application else 'worker.Sync'}Worker",
+            # uvloop would not take listening sockets that are shut down.
+            **({"asgi_loop": "asyncio"} if configuration.asgi_application else {}),
             "accesslog": os.path.join(LOGS, "gunicorn_access.log") if to_files else "-",
             "errorlog": os.path.join(LOGS, "gunicorn_error.log") if to_files else "-",
             "logger_class": GunicornLogger,
-            "default_proc_name": configuration.wsgi_application,
+            "default_proc_name": configuration.application,
             # It would want a home directory, which a container has none of.
             "control_socket_disable": True,
         }

@@ -31,7 +31,7 @@ class GunicornLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
             "method": environ.get("REQUEST_METHOD", ""),
             "path": environ.get("PATH_INFO", ""),
             "status": int(status) if status.isdecimal() else status,
-            "duration_ms": round(request_time.total_seconds() * 1000, 1),
+            "duration_ms": round(request_time.seconds * 1000 + request_time.microseconds / 1000, 1),
             "remote_addr": client(
                 environ.get("REMOTE_ADDR", ""),
                 environ.get("HTTP_X_FORWARDED_FOR", ""),

@@ -12,6 +12,7 @@ from ..errors import BootError, ExitCode
 # CI tests these two; those between were tried.
 LOWEST = (23, 0)
 NEWEST = (27, 0)
+LOWEST_FOR_ASGI = (27, 0)
 
 
 def check() -> None:
@@ -28,6 +29,17 @@ def check() -> None:
         log.warning(
             f"gunicorn {gunicorn.__version__} is newer than those that the server was tested with, {_shown(LOWEST)} to"
             f" {_shown(NEWEST)}: if it misbehaves, ask for gunicorn=={_shown(NEWEST)}.* in the project's dependencies."
+        )
+
+
+def check_for_asgi() -> None:
+    """Raises BootError (SERVER) for a gunicorn whose ASGI worker is another one than ours is made of."""
+    found = re.match(r"(\d+)\.(\d+)", gunicorn.__version__)
+    if found and tuple(map(int, found.groups())) < LOWEST_FOR_ASGI:
+        raise BootError(
+            ExitCode.SERVER,
+            f"ASGI_APPLICATION needs gunicorn {_shown(LOWEST_FOR_ASGI)} or newer, this is {gunicorn.__version__}: ask for"
+            f" gunicorn>={_shown(LOWEST_FOR_ASGI)} in the project's dependencies, and lock them again.",
         )
 
 

@@ -35,7 +35,7 @@ def serve(configuration: Configuration) -> None:
             application.load_now()
     cfg = application.cfg
     memory.warn_if_too_little(cfg.workers)
-    log.info(f"Serving {configuration.wsgi_application} on {shown(cfg.address)}, workers: {cfg.workers}.")
+    log.info(f"Serving {configuration.application} on {shown(cfg.address)}, workers: {cfg.workers}.")
     _leave_nothing_behind()
     request_id.in_queries()
     if secretfiles.files():

@@ -1,0 +1,206 @@
+"""An ASGI application, served by gunicorn's own worker under the same contract as WSGI."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import struct
+import threading
+
+import pytest
+
+from tests.entrypoint.booting import PATIENCE, Boot, children
+
+APPLICATION = """
+import asyncio
+from django.core.asgi import get_asgi_application
+
+django = get_asgi_application()
+
+async def application(scope, receive, send):
+    if scope["type"] == "websocket":
+        await echo(receive, send)
+    elif scope["type"] == "http":
+        await django(scope, receive, send)
+    else:
+        raise ValueError(scope["type"])
+
+async def echo(receive, send):
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"] + "!"})
+"""
+VIEWS = """
+import asyncio
+from django.http import StreamingHttpResponse
+
+async def stream(request):
+    async def pieces():
+        for number in range(5):
+            yield f"{number}\\n"
+            await asyncio.sleep(float(request.GET.get("pause", 0)))
+    return StreamingHttpResponse(pieces())
+
+async def napping(request):
+    await asyncio.sleep(float(request.GET["seconds"]))
+    return HttpResponse("finished")
+
+def upload(request):
+    return HttpResponse(str(len(request.body)))
+
+async def large(request):
+    return HttpResponse(bytes(6_000_000))
+
+urlpatterns += [path("stream/", stream), path("napping/", napping), path("upload/", upload), path("large/", large)]
+"""
+MANY = 30
+
+
+@pytest.fixture
+def served(boot, project) -> Boot:
+    """One worker."""
+    project.write("config/asgi.py", APPLICATION)
+    project.write("config/urls.py", (project.directory / "config/urls.py").read_text() + VIEWS)
+    project.add_setting("DATA_UPLOAD_MAX_MEMORY_SIZE = None")
+    return boot(ASGI_APPLICATION="config.asgi:application", MAX_REQUEST_BODY="1").serving()
+
+
+def connect(server: Boot) -> socket.socket:
+    host, _, port = server.address.rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=PATIENCE)
+
+
+def websocket(server: Boot) -> socket.socket:
+    """A websocket that is open."""
+    client = connect(server)
+    key = base64.b64encode(os.urandom(16)).decode()
+    client.sendall(
+        f"GET /echo/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
+    )
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += client.recv(1)
+    assert head.startswith(b"HTTP/1.1 101 ")
+    return client
+
+
+def say(client: socket.socket, text: bytes) -> None:
+    """Send one message, masked with zeros."""
+    client.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
+
+
+def hear(client: socket.socket) -> tuple[int, bytes]:
+    """The next frame: opcode and payload."""
+    first, length = client.recv(2, socket.MSG_WAITALL)
+    return first & 15, client.recv(length, socket.MSG_WAITALL)
+
+
+def clean(server: Boot) -> bool:
+    """Whether nothing went wrong, as far as the log knows."""
+    return not server.messages(level="ERROR") and "Traceback" not in server.output
+
+
+@pytest.mark.proves("ASGI is served under the same contract")
+def test_requests_records_and_static_files(served):
+    assert served.get("/about/").status == 200
+    assert served.get("/stream/").body == b"0\n1\n2\n3\n4\n"
+    served.until(lambda: "/stream/" in [each.get("path") for each in served.records])  # after its answer
+    (record,) = [each for each in served.records if each.get("path") == "/stream/"]
+    assert record["logger"] == "gunicorn.access"
+    assert (record["method"], record["status"], record["remote_addr"]) == ("GET", 200, "127.0.0.1")
+    assert isinstance(record["duration_ms"], float)
+    answer = served.get("/about/", **{"X-Request-ID": "one-of-mine"})
+    assert answer.headers["X-Request-ID"] == "one-of-mine"
+    served.until(lambda: "one-of-mine" in [each.get("request_id") for each in served.records])
+    assert clean(served)
+    assert served.stop() == 0
+    assert clean(served)
+
+
+@pytest.mark.proves("ASGI is served under the same contract")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_websockets_are_told_that_the_server_goes_away(served, number):
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(websocket(served)) for _ in range(5)]
+        for client in clients:
+            say(client, b"hello")
+            assert hear(client) == (1, b"hello!")
+        served.process.send_signal(number)
+        assert [hear(client) for client in clients] == [(8, struct.pack("!H", 1001))] * 5
+    assert served.exit_code() == 0
+    assert [each["status"] for each in served.records if each.get("path") == "/echo/"] == [101] * 5
+    assert clean(served)
+
+
+@pytest.mark.proves("ASGI is served under the same contract")
+def test_requests_in_flight_are_finished(served):
+    answers = []
+    asking = [
+        threading.Thread(target=lambda path=path: answers.append(served.get(path).body))
+        for path in ["/napping/?seconds=3", "/stream/?pause=0.6"] * 4
+    ]
+    idle = http.client.HTTPConnection(served.address, timeout=PATIENCE)
+    idle.request("GET", "/about/")
+    idle.getresponse().read()
+    for each in asking:
+        each.start()
+    before = len(children(served.process.pid))
+    served.until(lambda: before == 1 and all(each.is_alive() for each in asking))
+    # All have been sent once one that is sent after them is answered.
+    assert served.get("/about/").status == 200
+    served.process.send_signal(signal.SIGTERM)
+    for each in asking:
+        each.join()
+    assert sorted(answers) == [b"0\n1\n2\n3\n4\n"] * 4 + [b"finished"] * 4
+    assert served.exit_code() == 0
+    assert clean(served)
+
+
+@pytest.mark.proves("ASGI is served under the same contract")
+def test_slow_clients_stop_nobody_and_have_a_deadline(served):
+    halves = [
+        b"",
+        b"GET /about/ HTTP/1.1\r\nHost: x\r\nX-Half",
+        b"POST /upload/ HTTP/1.1\r\nContent-Length: 9\r\n\r\n1",
+    ]
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(connect(served)) for _ in range(MANY)]
+        for number, client in enumerate(clients):
+            client.sendall(halves[number % 3])
+        for _ in range(3):
+            assert served.get("/about/").status == 200
+        assert clients[1].recv(100).startswith(b"HTTP/1.1 408 ")  # a head has ten seconds
+        readers = [stack.enter_context(connect(served)) for _ in range(MANY)]
+        for client in readers:
+            client.sendall(b"GET /large/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert served.get("/about/").status == 200
+    assert served.stop() == 0
+
+
+@pytest.mark.proves("A body that is too large is refused before it is read")
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_that_is_too_large(served, chunked):
+    def post(size: int) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(served.address, timeout=PATIENCE)
+        body = (bytes(1024) for _ in range(size >> 10)) if chunked else bytes(size)
+        with contextlib.suppress(ConnectionError):  # it need not take all of it
+            connection.request("POST", "/upload/", body=body, encode_chunked=chunked)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+    assert post(1 << 20) == (200, b"1048576")
+    assert post((1 << 20) + 1024) == (413, b"A request may have 1 MB.\n")
+    assert clean(served)
+
+
+def test_an_application_that_cannot_be_imported(boot, project):
+    project.write("config/asgi.py", "import nowhere\n")
+    running = boot(ASGI_APPLICATION="config.asgi:application")
+    assert running.exit_code() == 18
+    assert "The application config.asgi:application cannot be imported: ModuleNotFoundError" in running.error
