@@ -80,10 +80,11 @@ def start(transactional_db, database_variables, tmp_path) -> Iterator[Callable[.
         process.communicate()
 
 
-def in_hand(count: int) -> None:
+def in_hand(count: int, meanwhile: Callable[[], None] = lambda: None) -> None:
     """Wait until so many jobs are being done."""
 
     def done() -> bool:
+        meanwhile()
         with connection.cursor() as cursor:
             cursor.execute(IN_HAND)
             return bool(cursor.fetchone()[0] >= count)
@@ -106,9 +107,15 @@ def revisions() -> int:
 def test_killed_fifty_times(start, slow):
     """Two workers, one of which is killed again and again while both have a job in hand: each job is done once."""
     slow(0.05)
-    jobs = 3 * KILLS
-    for number in range(jobs):
-        sum_up.enqueue(f"2026-03-{number % 28 + 1:02}")
+    jobs = 0
+
+    def replenish() -> None:
+        """However slowly this test looks, there is always something to do."""
+        nonlocal jobs
+        for _ in range(10 - statuses().get("READY", 0)):
+            sum_up.enqueue(f"2026-03-{jobs % 28 + 1:02}")
+            jobs += 1
+
     forks = start(str(Path(__file__).with_name("workers.py")))
 
     def worker() -> int:
@@ -118,7 +125,7 @@ def test_killed_fifty_times(start, slow):
 
     alive = [worker(), worker()]
     for _ in range(KILLS):
-        in_hand(2)
+        in_hand(2, meanwhile=replenish)
         os.kill(alive.pop(0), signal.SIGKILL)
         alive.append(worker())
     until(lambda: statuses() == {"SUCCESSFUL": jobs}, "the end of all jobs")
