@@ -103,7 +103,8 @@ in
     "ruff check && ruff format --check && mypy"
     + lib.optionalString (pkgs ? nixfmt) " && find . -name '*.nix' -exec nixfmt --check {} +"
   );
-  entrypoint = check "entrypoint" (pytest "tests/entrypoint");
+  # Most of its tests wait: for a database, a deadline, a server.
+  entrypoint = check "entrypoint" (pytest "--numprocesses 2 tests/entrypoint");
   # The server's tests with the lowest gunicorn; `entrypoint` has the newest.
   gunicorn = checkWith development.gunicorn.environment "gunicorn" (
     pytest "tests/entrypoint/test_gunicorn.py tests/entrypoint/test_boot_serve.py tests/entrypoint/test_boot_rotation.py tests/entrypoint/test_boot_metrics.py tests/entrypoint/test_slow_clients.py"
