@@ -26,7 +26,6 @@ let
         "README.md"
         "deploy"
         "flake.lock"
-        "tests/cluster"
         "tests/any_project"
         "tests/registry"
       ]);
