@@ -146,6 +146,18 @@ def play(engine: Podman, manifests: list[Manifest], folder: Path) -> None:
     }
     for name, documents in steps.items():
         engine("kube", "play", "--network", "pods", str(write(documents, folder / f"{name}.yaml")))
+        if name == "db":
+            # As a Service has one. Podman's own names may be lost when a pod ends, as that of the Job does.
+            address = address_of(engine, "db-pod-0")
+            for each in configuration:
+                each["data"] |= {"POSTGRES_HOST": address} if "POSTGRES_HOST" in each["data"] else {}
+
+
+def address_of(engine: Podman, pod: str) -> str:
+    infra = engine("pod", "inspect", pod, "--format", "{{.InfraContainerID}}").strip()
+    return engine(
+        "inspect", infra, "--format", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    ).strip()
 
 
 def secret() -> Manifest:
