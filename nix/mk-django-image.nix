@@ -37,7 +37,7 @@
   extraPrograms ? [ ],
   # The layers of store paths, lowest first: a function from the image's parts (`system`, `python`, `django`, `packages` and
   # `extraPrograms`) to a list of lists of packages. Each layer has its packages and what these need, as far as no lower one
-  # has it. What changes often, or is another image's too, is worth a layer; each costs an engine some 0.1 s to pull.
+  # has it. What changes often, or is another image's too, is worth a layer; each takes an engine time to pull, however small.
   layers ?
     parts: [
       parts.system

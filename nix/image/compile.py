@@ -1,7 +1,8 @@
 """Byte-compile a project, in place, as if it lay in /app. Arguments: its folder, and what was left out of it.
 
-Nobody shall look for what was left out, so it is shown. A file with a syntax error stays as it is, and the build goes on: it may be a template of code, which nobody imports. What
-Python says of it is shown, even where Nix keeps the logs of its builds to itself.
+What was left out is shown, so that nobody has to look for it. A file with a syntax error stays as it is, and the build goes
+on: it may be a template of code, which nobody imports. What Python says of it is shown, even where Nix keeps the logs of its
+builds to itself.
 """
 
 from __future__ import annotations
