@@ -14,7 +14,7 @@ from gunicorn.util import import_app
 from .. import capture, request_id, telemetry
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
-from . import arguments, bodies, versions
+from . import arguments, bodies, repetition, versions
 from .address import shown
 from .counters import Counters
 from .logger import GunicornLogger
@@ -122,7 +122,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             capture.enable(name)
         if self._configuration.asgi_application:
             return application  # its worker does what follows
-        return request_id.carried(bodies.limited(application, self.largest_body))
+        return request_id.carried(bodies.limited(repetition.repeated(application), self.largest_body))
 
     def load_now(self) -> None:
         """Import the application and its URLs, before there are workers.

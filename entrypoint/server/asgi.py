@@ -20,6 +20,7 @@ from gunicorn.asgi import protocol
 from gunicorn.workers import gasgi
 
 from .. import request_id
+from . import repetition
 from .bodies import MEGABYTE
 from .connection import PATIENCE
 from .worker import TIMED_OUT
@@ -146,7 +147,7 @@ class ASGIWorker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no typ
     def load_wsgi(self) -> None:
         """Load the application; called by gunicorn."""
         super().load_wsgi()
-        self.asgi: Application = carried(limited(self.asgi, self.app.largest_body))
+        self.asgi: Application = carried(limited(repetition.repeated_asgi(self.asgi), self.app.largest_body))
 
     def run(self) -> None:
         """Serve until told to stop; called by gunicorn."""

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from .. import capture, log, memory, request_id, rotation, secretfiles
+from .. import capture, log, memory, reconnection, request_id, rotation, secretfiles
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, owner
 from ..served import publish
@@ -38,6 +38,7 @@ def serve(configuration: Configuration) -> None:
     log.info(f"Serving {configuration.application} on {shown(cfg.address)}, workers: {cfg.workers}.")
     _leave_nothing_behind()
     request_id.in_queries()
+    reconnection.outlive()
     if secretfiles.files():
         rotation.renew_when_refused()
     master = os.getpid()
