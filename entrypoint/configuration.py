@@ -22,6 +22,7 @@ class Configuration(NamedTuple):
     """What the variables say. Times are in seconds; `explicit` names the variables that were set."""
 
     settings_module: str
+    settings_class: str
     wsgi_application: str
     asgi_application: str
     run_migrations: bool
@@ -67,6 +68,7 @@ def read(environ: Mapping[str, str], problems: dict[str, str]) -> Configuration:
     reader.choice("LOG_FORMAT")
     return Configuration(
         settings_module=reader.text("DJANGO_SETTINGS_MODULE"),
+        settings_class=reader.text("DJANGO_CONFIGURATION"),
         wsgi_application=reader.text("WSGI_APPLICATION"),
         asgi_application=reader.text("ASGI_APPLICATION") if environ.get("ASGI_APPLICATION") else "",
         run_migrations=reader.flag("RUN_MIGRATIONS"),

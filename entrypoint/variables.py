@@ -44,6 +44,12 @@ VARIABLES = (
         "config.settings.production",
         "The settings module; exported before anything of Django runs.",
     ),
+    Variable(
+        "DJANGO_CONFIGURATION",
+        Kind.TEXT,
+        "",
+        "The class in that module which has the settings, of a project with django-configurations.",
+    ),
     Variable("WSGI_APPLICATION", Kind.APPLICATION, "config.wsgi:application", "What gunicorn serves."),
     Variable(
         "ASGI_APPLICATION",

@@ -88,10 +88,17 @@ def _django_problems(configuration: Configuration, skip: bool) -> list[str]:
     from django.core.exceptions import ImproperlyConfigured
 
     try:
+        if configuration.settings_class:
+            import_module("configurations.importer").install()
         from django.conf import settings
 
         redaction.add_settings(settings)  # which imports them
     except ImproperlyConfigured as error:
+        if "configurations.importer" in sys.modules and not configuration.settings_class:
+            module = configuration.settings_module
+            return [
+                f"{module} has its settings in a class (django-configurations): name it with DJANGO_CONFIGURATION."
+            ]
         # The project's settings may report several problems at once, one a line.
         return [line.strip() for line in str(error).splitlines() if line.strip()]
     except (Exception, SystemExit) as error:

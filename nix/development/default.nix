@@ -22,6 +22,7 @@ in
     buildSystems = _: [ ];
     extraPackages = packages: [
       packages.cyclonedx-python-lib
+      packages.django-configurations
       packages.hypothesis
       packages.jsonschema
       packages.mypy

@@ -128,6 +128,7 @@ let
             [
               # For the checks.
               "cyclonedx-python-lib"
+              "django-configurations"
               "hypothesis"
               "jsonschema"
               "mypy"
