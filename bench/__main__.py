@@ -12,13 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import boot, growth, rebuild, reliability, report, size, throughput
+from bench import boot, growth, lock, rebuild, reliability, report, size, throughput
 from bench.archive import Archive
 from bench.chart import draw
 from bench.lab import BenchError, Lab
 from cluster import ClusterError
 
-BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+# Between these two marks a page has what was measured; what has its own option has its own marks.
+BEGIN, END = "<!-- {} -->", "<!-- /{} -->"
 
 
 def main() -> None:
@@ -43,6 +44,15 @@ def main() -> None:
             publish(options.page, text, [])
         return
     machine, rows = report.machine(), []
+    if options.lock:
+        rows = lock.rows(times)
+        table = report.as_table(rows)
+        print(table)
+        if options.json:
+            options.json.write_text(json.dumps(report.as_json(machine, rows, [], {}), indent=1) + "\n")
+        if options.page:
+            publish(options.page, f"{report.described(machine)}\n\n{table}", [], "measured with --lock")
+        return
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
         Lab(Path(folder), configuration, options.project) as lab,
@@ -66,11 +76,12 @@ def main() -> None:
         publish(options.page, f"{report.described(machine)}\n\n{table}", curves)
 
 
-def publish(page: Path, text: str, curves: list[growth.Curve]) -> None:
+def publish(page: Path, text: str, curves: list[growth.Curve], mark: str = "measured") -> None:
     """Put the text between the page's two marks, and the curves into a folder named like the page."""
-    before, _, rest = page.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")
+    begin, end = BEGIN.format(mark), END.format(mark)
+    before, _, rest = page.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
     folder = page.with_suffix("")
     if curves:
         folder.mkdir(exist_ok=True)
@@ -95,6 +106,7 @@ def parse_arguments() -> argparse.Namespace:
         metavar="EVENT",
         help="only measure what events do to the server (all of them, or those whose names contain EVENT)",
     )
+    parser.add_argument("--lock", action="store_true", help="only measure what a lock of 300 packages costs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")
     parser.add_argument(
         "--page",

@@ -73,6 +73,8 @@ def shown(samples: list[float], unit: str) -> str:
     value = statistics.median(samples)
     if unit == "B":
         return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.1f} kB"
+    if not unit:
+        return f"{value:.0f}"
     return f"{value:.0f} {unit}" if value >= 100 else f"{value:.2f} {unit}"
 
 

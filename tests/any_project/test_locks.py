@@ -15,6 +15,7 @@ from packaging.pylock import Pylock
 from packaging.tags import Tag, compatible_tags, cpython_tags
 from packaging.utils import parse_wheel_filename
 
+from bench import locked
 from tests.any_project.locks import GLIBC, LOCKS, PYTHON, brief, evaluate, expression, packages
 from tests.any_project.test_markers import ENVIRONMENT
 
@@ -126,3 +127,17 @@ def test_the_lock_may_lie_in_src_and_uv_s_own_is_read_first(tmp_path):
     result = json.loads(evaluate(program).stdout)
     assert result["file"] == "uv.lock"
     assert result["packages"] == packages(LOCKS / "shop")
+
+
+@pytest.mark.parametrize("with_files", [False, True])
+def test_the_lock_that_the_benchmark_reads(tmp_path, with_files):
+    """All of its packages, of which every fifth is compiled for the one machine and Python among many."""
+    project = locked.Project(tmp_path, 300, with_files=with_files)
+    project.write()
+    found = packages(tmp_path)
+    assert {(one["name"], one["version"]) for one in found} == {
+        (locked.name(number), project.version(number)) for number in range(300)
+    }
+    chosen = {one["wheel"]["file"].split("-", 2)[2] for one in found}
+    compiled = {"cp313-cp313-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"}
+    assert chosen == {"py3-none-any.whl"} | (set() if with_files else compiled)
