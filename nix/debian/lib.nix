@@ -49,7 +49,6 @@ builtins
   makeBinPath = concatMapStringsSep ":" (path: "${path}/bin");
   escapeShellArg = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
   escapeShellArgs = concatMapStringsSep " " escapeShellArg;
-  importTOML = path: builtins.fromTOML (builtins.readFile path);
   importJSON = path: builtins.fromJSON (builtins.readFile path);
   cleanSourceWith =
     {

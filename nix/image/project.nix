@@ -157,7 +157,7 @@ let
   ];
   content =
     if builtins.pathExists pyproject then
-      lib.importTOML pyproject
+      import ../python/pyproject.nix { inherit lib; } pyproject
     else
       lib.throwIfNot hasLock (
         if has "requirements.txt" || has "requirements" then

@@ -35,7 +35,6 @@ let
         "hasSuffix"
         "head"
         "importJSON"
-        "importTOML"
         "isAttrs"
         "makeBinPath"
         "mapAttrs"

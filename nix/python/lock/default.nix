@@ -84,7 +84,8 @@ else
     packages = lock.read {
       lock = readText { inherit (lock) file path remedy; };
       # With a pylock.toml, a project need not have it.
-      pyproject = if builtins.pathExists pyproject then lib.importTOML pyproject else { };
+      pyproject =
+        if builtins.pathExists pyproject then import ../pyproject.nix { inherit lib; } pyproject else { };
       inherit (lock) folder;
       inherit groups extras;
     };
