@@ -243,6 +243,11 @@ let
     }:
     let
       packages = closure (package: package.requiredPythonModules) extraLibs;
+      has = name: lib.any (package: package.pname == name) packages;
+      # Where psycopg is not compiled, it loads libpq by its name.
+      added =
+        lock.added
+        ++ lib.optional (has "psycopg" && !(has "psycopg-binary" || has "psycopg-c")) "libpq5";
     in
     builders.runCommand "python3-environment"
       {
@@ -255,9 +260,9 @@ let
       ''
         ${interpreter.interpreter} ${./environment.py} ${./load.py} ${interpreter} $out ${sitePackages} ${debian.libraries} \
           ${lib.concatMapStringsSep " " (package: "${package}") packages} \
-          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") lock.added} \
+          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") added} \
           -- ${
-            lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure lock.added)
+            lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure added)
           }
       '';
 in

@@ -95,6 +95,29 @@ let
     pkgs.zlib
   ];
 
+  # Where psycopg is not compiled, it looks for two libraries by their names, and on nixpkgs nothing finds them. (On the Debian
+  # set, which asks for no postInstall, the environment does.)
+  withLibpq = {
+    postInstall = ''
+      folder=$out/${python.sitePackages}/psycopg/pq
+      sed -i \
+        -e 's,ctypes.util.find_library("pq"),"${pkgs.libpq}/lib/libpq.so.5",' \
+        -e 's,ctypes.util.find_library("c"),"libc.so.6",' \
+        $folder/*.py
+      grep -q ${pkgs.libpq} $folder/misc.py
+      python3 -m compileall -q -f --invalidation-mode unchecked-hash $folder
+    '';
+  };
+  isWithoutC =
+    name == "psycopg"
+    && !lib.any (
+      other:
+      lib.elem other.name [
+        "psycopg-binary"
+        "psycopg-c"
+      ]
+    ) lock.packages;
+
   isLinux = lib.hasSuffix "-linux" python.system;
   compiled = {
     nativeBuildInputs =
@@ -136,6 +159,7 @@ python.pkgs.buildPythonPackage (
         };
   }
   // lib.optionalAttrs (!isPure) compiled
+  // lib.optionalAttrs (isLinux && isWithoutC) withLibpq
   // (
     if isWheel then
       {

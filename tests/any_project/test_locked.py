@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import subprocess
 import tarfile
 import uuid
@@ -19,6 +20,7 @@ from types import MappingProxyType
 
 import pytest
 
+from tests.any_project.test_add import nixw as nixw_with_index
 from tests.any_project.test_sentences import ENVIRONMENT, NIXW, PROJECT
 
 FLAKE = """{
@@ -38,6 +40,16 @@ FLAKE = """{
 NEW = uuid.uuid4()
 PYPROJECT = '[project]\nname = "shop"\nversion = "1"\ndependencies = []\n'
 COMPILED = json.loads((NIXW.parent / "nix/debian/lock.json").read_text())["wheels"]["ast-serialize"]
+# Of the Python index: version, and the wheel's SHA-256.
+PSYCOPG = ("3.3.2", "3e94bc5f4690247d734599af56e51bae8e0db8e4311ea413f801fef82b14a99b")
+CONNECT = """
+import psycopg
+try:
+    psycopg.connect("host=127.0.0.1 port=9")
+except psycopg.Error as error:
+    libraries = {line.split()[-1] for line in open("/proc/self/maps") if "/libpq.so" in line}
+    print(psycopg.pq.__impl__, type(error).__name__, *libraries)
+"""
 LISTING = """
 import importlib.metadata, json
 print(json.dumps({one.name: one.version for one in importlib.metadata.distributions()}))
@@ -237,6 +249,30 @@ def test_another_version_rebuilds_that_package_and_the_environment_alone(project
         "python3-greeting-1.6.drv",
         "python3-environment.drv",
     }
+
+
+def test_psycopg_that_is_not_compiled_finds_libpq(project):
+    """A driver of the Python index, in pure Python: it reaches out for a server."""
+    version, sha256 = PSYCOPG
+    project.lock("psycopg", version, f"psycopg-{version}-py3-none-any.whl", sha256)
+    link = project.folder / "result"
+    built = nixw_with_index(project.folder, "build", ".#image.environment", "--out-link", str(link))
+    assert built.returncode == 0, built.stderr
+    said = run(link.resolve() / "bin/python3", "-c", CONNECT)
+    # The machine may have one, too.
+    assert re.fullmatch(r"python OperationalError /nix/store/[^ ]*-libpq5-[^ ]*\n", said)
+
+
+@pytest.mark.parametrize("compiled", ["psycopg_binary", "psycopg_c"])
+def test_psycopg_that_is_compiled_takes_no_library_of_the_set(project, compiled):
+    project.lock_new("psycopg", "3", __init__="")
+
+    def libraries() -> list[str]:
+        return [path for path in requisites(project.derivation("environment")) if "-libpq5-" in path]
+
+    assert libraries()
+    project.lock_new(compiled, "3", __init__="")
+    assert not libraries()
 
 
 def requisites(derivation: str) -> list[str]:

@@ -108,6 +108,7 @@ let
     package "python3" [ ] {
       inherit system;
       version = "3.${minor}.9";
+      sitePackages = "lib/python3.${minor}/site-packages";
       pkgs =
         builtins.listToAttrs (
           map
@@ -169,8 +170,9 @@ let
               buildInputs ? [ ],
               doCheck ? false,
               checkPhase ? "",
+              postInstall ? "",
             }:
-            package "${pname}-${version}" ([ "${src}" ] ++ build-system ++ dependencies ++ nativeBuildInputs ++ buildInputs) (
+            package "${pname}-${version}" ([ "${src}" postInstall ] ++ build-system ++ dependencies ++ nativeBuildInputs ++ buildInputs) (
               {
                 inherit pname version;
                 pythonModule = true;
