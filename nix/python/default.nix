@@ -88,9 +88,11 @@ python.buildEnv.override {
   ignoreCollisions = lock != null;
 }
 // {
-  # All that it consists of, beside Python.
+  # All that it consists of, beside Python, which nixpkgs has among them.
   packages = lib.unique (
-    lib.concatMap (package: [ package ] ++ package.requiredPythonModules or [ ]) packages
+    lib.filter (package: package ? pythonModule) (
+      lib.concatMap (package: [ package ] ++ package.requiredPythonModules or [ ]) packages
+    )
   );
   # The packages that are the lock's, each with `archive`: null, or { name, version, file, sha256, local }.
   locked = lib.optionals (lock != null) locked;

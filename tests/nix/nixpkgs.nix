@@ -118,7 +118,7 @@ let
                 pname = name;
                 version = if name == "django" then "5.2.9" else "99";
                 pythonModule = true;
-                requiredPythonModules = [ ];
+                requiredPythonModules = [ python ];
                 optional-dependencies = {
                   c = [ ];
                   pool = [ ];
@@ -176,7 +176,7 @@ let
               {
                 inherit pname version;
                 pythonModule = true;
-                requiredPythonModules = dependencies;
+                requiredPythonModules = [ python ] ++ dependencies;
               }
               // passthru
             );
