@@ -1,7 +1,7 @@
 """gunicorn's own ASGI worker, under the same contract as the one for WSGI.
 
 What it lacks: deadlines for clients that are slow, an end for websockets and idle connections at SIGTERM, a listening socket
-that may be shut down, and a record of each websocket.
+that may be shut down before all that wait in its queue are accepted, and a record of each websocket.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import resource
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 
 from gunicorn.asgi import protocol
@@ -27,10 +28,13 @@ from .worker import TIMED_OUT
 
 Application = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Any]
 
+CLIENT_GONE = 499  # a status that nobody is sent; nginx' number
 GOING_AWAY = 1001  # a websocket's code (RFC 6455, section 7.4.1)
 LINGER = 2.0  # seconds for a client to stop sending what nobody reads, or it would lose the answer
 RESERVE = 0.5  # seconds of the grace period that are kept for the worker's own end
 POLL = 0.05  # seconds
+
+_gone: ContextVar[bool] = ContextVar("gone", default=False)  # whether the client left before its answer began
 
 
 class Protocol(protocol.ASGIProtocol):  # type: ignore[misc]  # gunicorn has no types
@@ -41,7 +45,7 @@ class Protocol(protocol.ASGIProtocol):  # type: ignore[misc]  # gunicorn has no 
         self.since = time.monotonic()  # it is here, or its request's head is
         self.begun = False  # whether a part of a request has come
         self.stuck: float | None = None  # since when the client takes nothing
-        self.lingers = False
+        self.lingers = self.leaves = False
         self._closed: bool = False
         self.worker.connections.add(self)
         super().connection_made(transport)
@@ -90,12 +94,14 @@ class Protocol(protocol.ASGIProtocol):  # type: ignore[misc]  # gunicorn has no 
         ) or (self.stuck is not None and now > self.stuck + timeout):
             self.transport.abort()
 
-    def say_goodbye(self) -> None:
+    def say_goodbye(self, now: float) -> None:
         """The worker stops: end what would not end by itself."""
         websocket = self._websocket
         if websocket is not None and websocket.accepted:
-            self.worker.loop.create_task(self._leave(websocket))
-        elif self._awaiting_request and not self.begun:
+            if not self.leaves:
+                self.leaves = True
+                self.worker.loop.create_task(self._leave(websocket))
+        elif self._awaiting_request and not self.begun and now > self.since + POLL:
             self._close_transport()
 
     async def _leave(self, websocket: Any) -> None:
@@ -109,8 +115,9 @@ class Protocol(protocol.ASGIProtocol):  # type: ignore[misc]  # gunicorn has no 
         try:
             await super()._handle_websocket(request, sockname, peername)
         finally:
-            accepted = self._websocket is not None and self._websocket.accepted
-            response = protocol.ASGIResponseInfo(101 if accepted else 403, [], 0)
+            made = self._websocket is not None
+            status = 101 if made and self._websocket.accepted else 403 if made else 400
+            response = protocol.ASGIResponseInfo(status, [], 0)
             environ = self._build_environ(request, sockname, peername)
             self.log.access(response, request, environ, protocol._RequestTime(time.monotonic() - began))
 
@@ -126,6 +133,13 @@ class Protocol(protocol.ASGIProtocol):  # type: ignore[misc]  # gunicorn has no 
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.worker.loop.call_later(LINGER, self.transport.close)
+
+
+class _Response(protocol.ASGIResponseInfo):  # type: ignore[misc]  # gunicorn has no types
+    """What a request's record and the metrics go by. gunicorn says 500 if there was nobody to answer."""
+
+    def __init__(self, status: int, headers: Any, sent: int) -> None:
+        super().__init__(CLIENT_GONE if _gone.get() else status, headers, sent)
 
 
 class _Listening(socket.socket):
@@ -144,6 +158,8 @@ class _Listening(socket.socket):
 class ASGIWorker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     """Serves all its connections at once, in one event loop."""
 
+    takes_over = True  # connections from the master, when it stops
+
     def load_wsgi(self) -> None:
         """Load the application; called by gunicorn."""
         super().load_wsgi()
@@ -151,13 +167,28 @@ class ASGIWorker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def run(self) -> None:
         """Serve until told to stop; called by gunicorn."""
-        gasgi.ASGIProtocol = Protocol
+        gasgi.ASGIProtocol, protocol.ASGIResponseInfo = Protocol, _Response
         self.connections: set[Protocol] = set()
+        self._taken: set[asyncio.Task[Any]] = (
+            set()
+        )  # connections from the master that are not yet among these
         self._until = 0.0
         self._most = min(self.cfg.worker_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         for listener in self.sockets:
             listener.sock = _Listening(fileno=listener.sock.detach())
+        self.loop.add_reader(self.app.handover.hears, self._take_over)
         super().run()
+
+    def _take_over(self) -> bool:
+        """Take a connection that the master has accepted; whether there was any."""
+        taken = self.app.handover.take()
+        if taken:
+            making = self.loop.create_task(
+                self.loop.connect_accepted_socket(lambda: Protocol(self), taken[1])
+            )
+            self._taken.add(making)
+            making.add_done_callback(self._taken.discard)
+        return bool(taken)
 
     def notify(self) -> None:
         """Show that the worker lives; called by gunicorn each second."""
@@ -172,19 +203,23 @@ class ASGIWorker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no typ
 
     def handle_exit_signal(self) -> None:
         """Called at SIGTERM."""
-        self._until = time.monotonic() + max(self.cfg.graceful_timeout - RESERVE, RESERVE)
+        until = self.app.handover.until or time.monotonic() + self.cfg.graceful_timeout
+        self._until = max(until - RESERVE, time.monotonic() + RESERVE)
         super().handle_exit_signal()
 
     async def _shutdown(self) -> None:
         """See all off; called by gunicorn."""
         for server in self.servers:
             server.close()
-        for each in list(self.connections):
-            each.say_goodbye()
         until = self._until or time.monotonic() + self.cfg.graceful_timeout
-        while self.connections and time.monotonic() < until and not self._quick_shutdown:
+        while (now := time.monotonic()) < until and not self._quick_shutdown:
             super().notify()
-            await asyncio.sleep(POLL)
+            for each in list(self.connections):
+                each.say_goodbye(now)
+            if not (self._take_over() or self._taken or self.connections):
+                break
+            await asyncio.sleep(0 if self._taken else POLL)
+        self.loop.remove_reader(self.app.handover.hears)  # it would take what it does not serve
         if self.connections:
             self.log.warning("Cut off after the grace period: %d connections.", len(self.connections))
         if self.lifespan and not self._quick_shutdown:
@@ -223,7 +258,7 @@ def limited(application: Application, most: int) -> Application:
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
-        received, started = 0, False
+        received, started, gone = 0, False, False
 
         async def refuse() -> None:
             text = f"A request may have {most // MEGABYTE} MB.\n".encode()
@@ -236,8 +271,9 @@ def limited(application: Application, most: int) -> Application:
             await send({"type": "http.response.body", "body": text})
 
         async def receiving() -> Any:
-            nonlocal received, started
+            nonlocal received, started, gone
             message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
             received += len(message.get("body", b""))
             if received <= most:
                 return message
@@ -256,6 +292,9 @@ def limited(application: Application, most: int) -> Application:
         if length.isdigit() and int(length) > most:
             await refuse()
             return
-        await application(scope, receiving, sending)
+        try:
+            await application(scope, receiving, sending)
+        finally:
+            _gone.set(gone and not started)
 
     return answering

@@ -6,6 +6,7 @@ at a time, to whichever worker is free next: through a Unix socket, as a descrip
 
 from __future__ import annotations
 
+import mmap
 import socket
 from typing import Any
 
@@ -20,6 +21,16 @@ class Handover:
         self._sends.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         for each in (self._sends, self.hears):
             each.setblocking(False)
+        self._until = memoryview(mmap.mmap(-1, 8)).cast("d")  # shared with the workers
+
+    @property
+    def until(self) -> float:
+        """When the master kills workers that are still there (time.monotonic), once it has told them to stop; else 0."""
+        return self._until[0]
+
+    @until.setter
+    def until(self, moment: float) -> None:
+        self._until[0] = moment
 
     def give(self, number: int, connection: socket.socket) -> bool:
         """Pass on a connection, and the number of the listener that it was accepted from; False if there is no room."""

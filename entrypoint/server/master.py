@@ -105,7 +105,9 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             self.manage_workers()
             time.sleep(POLL)
             now = time.monotonic()
-        self.cfg.set("graceful_timeout", max(1, math.ceil(grace - (now - began))))
+        left = max(1, math.ceil(grace - (now - began)))
+        self.cfg.set("graceful_timeout", left)
+        self.app.handover.until = now + left
 
     def _accept(self, waiting: deque[tuple[int, Any]]) -> bool:
         """Accept whoever waits, if the workers take connections from here; whether there was anybody."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pytest
 
 from cluster import Cluster
 from tests.running import Logged, until
@@ -24,6 +25,8 @@ PATIENCE = 60.0  # seconds after which a test gives up; nothing is asserted abou
 PASSWORD = "correct-horse-battery"  # of databases that live as long as a test
 SECRET_KEY = "k9-not-a-secret-but-it-must-not-be-seen-either-0123456789"
 STAGES = ["configure", "wait", "migrate", "collect", "serve"]
+
+both = pytest.mark.parametrize("kind", ["wsgi", "asgi"], indirect=True)  # of applications
 
 
 class Project:
@@ -202,6 +205,15 @@ def slow(request):
     time.sleep(float(request.GET["seconds"]))
     return HttpResponse("finished")
 
+def waiting(request):
+    while not os.path.exists("go"):
+        time.sleep(0.01)
+    return HttpResponse("finished")
+
+async def blocking(request):  # the worker, and its event loop if it has one
+    open(f"blocked-{os.getpid()}", "w").close()
+    return waiting(request)
+
 def noisy(request):
     print("printed by a view")
     print("complained by a view", file=sys.stderr)
@@ -219,12 +231,16 @@ def broken(request):
 
 urlpatterns = [
     path("api/health/", health), path("slow/", slow), path("noisy/", noisy), path("about/", about),
-    path("broken/", broken),
+    path("broken/", broken), path("waiting/", waiting), path("blocking/", blocking),
 ]
 """,
     "config/wsgi.py": """\
 from django.core.wsgi import get_wsgi_application
 application = get_wsgi_application()
+""",
+    "config/asgi.py": """\
+from django.core.asgi import get_asgi_application
+application = get_asgi_application()
 """,
     "shop/__init__.py": "",
     "shop/models.py": """\

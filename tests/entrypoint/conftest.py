@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gunicorn
 import pytest
 
 from cluster import Cluster
@@ -76,9 +77,21 @@ def database(cluster: Cluster, sql: Callable[..., Any], request: pytest.FixtureR
 
 
 @pytest.fixture
-def environment(cluster: Cluster, database: str) -> dict[str, str]:
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of application that is served, wsgi or asgi: `@both` runs a test with each."""
+    chosen = str(getattr(request, "param", "wsgi"))
+    if chosen == "asgi" and gunicorn.version_info < (27, 0):
+        pytest.skip(
+            "this gunicorn has another ASGI worker; CI's check `entrypoint` has the one that is served with"
+        )
+    return chosen
+
+
+@pytest.fixture
+def environment(cluster: Cluster, database: str, kind: str) -> dict[str, str]:
     """What an operator sets for the fixture project; everything else is the entrypoint's default."""
     return {
+        **({"ASGI_APPLICATION": "config.asgi:application"} if kind == "asgi" else {}),
         "PATH": os.environ["PATH"],
         "POSTGRES_HOST": "127.0.0.1",
         "POSTGRES_PORT": str(cluster.port),

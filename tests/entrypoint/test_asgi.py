@@ -5,15 +5,18 @@ from __future__ import annotations
 import base64
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
-from tests.entrypoint.booting import PATIENCE, Boot, children
+from tests.entrypoint.booting import PATIENCE, Boot, both, children
+from tests.entrypoint.test_boot_serve import established, refuses
 
 APPLICATION = """
 import asyncio
@@ -162,41 +165,74 @@ def test_requests_in_flight_are_finished(served):
     assert clean(served)
 
 
-@pytest.mark.proves("ASGI is served under the same contract")
-def test_slow_clients_stop_nobody_and_have_a_deadline(served):
-    halves = [
-        b"",
-        b"GET /about/ HTTP/1.1\r\nHost: x\r\nX-Half",
-        b"POST /upload/ HTTP/1.1\r\nContent-Length: 9\r\n\r\n1",
-    ]
-    with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(connect(served)) for _ in range(MANY)]
-        for number, client in enumerate(clients):
-            client.sendall(halves[number % 3])
-        for _ in range(3):
-            assert served.get("/about/").status == 200
-        assert clients[1].recv(100).startswith(b"HTTP/1.1 408 ")  # a head has ten seconds
-        readers = [stack.enter_context(connect(served)) for _ in range(MANY)]
-        for client in readers:
-            client.sendall(b"GET /large/ HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert served.get("/about/").status == 200
-    assert served.stop() == 0
-
-
 @pytest.mark.proves("A body that is too large is refused before it is read")
-@pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_that_is_too_large(served, chunked):
-    def post(size: int) -> tuple[int, bytes]:
+def test_a_body_of_unknown_length_is_counted(served):
+    def post(kilobytes: int) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(served.address, timeout=PATIENCE)
-        body = (bytes(1024) for _ in range(size >> 10)) if chunked else bytes(size)
         with contextlib.suppress(ConnectionError):  # it need not take all of it
-            connection.request("POST", "/upload/", body=body, encode_chunked=chunked)
+            connection.request(
+                "POST", "/upload/", body=(bytes(1024) for _ in range(kilobytes)), encode_chunked=True
+            )
         answer = connection.getresponse()
         return answer.status, answer.read()
 
-    assert post(1 << 20) == (200, b"1048576")
-    assert post((1 << 20) + 1024) == (413, b"A request may have 1 MB.\n")
+    assert post(1024) == (200, b"1048576")
+    assert post(1025) == (413, b"A request may have 1 MB.\n")
     assert clean(served)
+
+
+def test_a_client_that_goes_away(served):
+    """It is no failure of the server's."""
+    with connect(served) as client:
+        client.sendall(b"GET /napping/?seconds=600 HTTP/1.1\r\nHost: x\r\n\r\n")
+        served.until(lambda: established(served))
+        assert served.get("/about/").status == 200  # sent later: that one's view has begun
+    served.until(lambda: "/napping/" in [each.get("path") for each in served.records])
+    assert [each["status"] for each in served.records if each.get("path") == "/napping/"] == [499]
+    assert clean(served)
+
+
+@both
+def test_a_static_file(boot, project):
+    """By the middleware that most projects use."""
+    project.add_setting("MIDDLEWARE.insert(0, 'whitenoise.middleware.WhiteNoiseMiddleware')")
+    running = boot().serving()
+    url = json.loads(running.get("/about/").body)["url"]
+    answer = running.get(url)
+    assert (answer.status, answer.headers["Content-Type"]) == (200, 'text/css; charset="utf-8"')
+    assert answer.body == (project.static / url.removeprefix("/static/")).read_bytes()
+    assert "immutable" in answer.headers["Cache-Control"]
+    assert running.get("/static/shop/nowhere.css").status == 404
+    assert clean(running)
+
+
+WITHOUT_END = """
+import asyncio
+
+async def without_end(request):
+    waiting(request)
+    await asyncio.sleep(600)
+
+urlpatterns += [path("without_end/", without_end)]
+"""
+
+
+@pytest.mark.parametrize("kind", ["asgi"], indirect=True)
+def test_what_takes_too_long_is_cut_off(boot, project):
+    """Before the master would kill the worker, though its event loop has heard late of the signal."""
+    project.write("config/urls.py", (project.directory / "config/urls.py").read_text() + WITHOUT_END)
+    running = boot(GUNICORN_GRACEFUL_TIMEOUT="4").serving()
+    with connect(running) as client:
+        client.sendall(b"GET /without_end/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        running.until(lambda: established(running))
+        running.process.send_signal(signal.SIGTERM)
+        running.until(lambda: refuses(running))
+        time.sleep(1)
+        project.write("go", "")
+        assert running.exit_code() == 0
+        assert client.recv(1) == b""
+    assert running.messages(level="WARNING") == ["Cut off after the grace period: 1 connections."]
+    assert running.messages(level="ERROR") == []
 
 
 def test_an_application_that_cannot_be_imported(boot, project):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.entrypoint.booting import PATIENCE, Boot, children
+from tests.entrypoint.booting import PATIENCE, Boot, both, children
 from tests.running import until
 
 VIEWS = """
@@ -71,6 +71,7 @@ def is_abandoned(folder: Path) -> bool:
 
 
 @pytest.mark.proves("A body that is too large is refused before it is read")
+@both
 def test_a_body_that_is_too_large(served):
     assert post(served, "/upload/", LARGE) == (200, str(LARGE).encode())
     assert post(served, "/upload/", LARGE + 1) == (413, b"A request may have 1 MB.\n")
@@ -85,6 +86,7 @@ def test_a_body_that_is_too_large(served):
 
 
 @pytest.mark.proves("A worker that is killed leaves no file behind")
+@both
 def test_a_worker_that_is_killed_leaves_nothing(served, temporary):
     with pytest.raises(ConnectionError):
         post(served, "/killed/", LARGE)

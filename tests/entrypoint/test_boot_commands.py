@@ -15,12 +15,13 @@ import pytest
 from entrypoint import configuration, healthcheck, role, served
 from entrypoint.errors import BootError
 from entrypoint.static.lock import LOCK
-from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES
+from tests.entrypoint.booting import ENTRYPOINT, PASSWORD, STAGES, both
 from tests.running import free_port
 
 NO_DATABASE = {"POSTGRES_PORT": "1"}
 
 
+@both
 def test_healthcheck(boot):
     boot().serving()
     healthy = boot("healthcheck")

@@ -12,20 +12,10 @@ import threading
 
 import pytest
 
-from tests.entrypoint.booting import Boot, children
+from tests.entrypoint.booting import Boot, both, children
 from tests.running import free_port
 
 SAMPLE = re.compile(r"(gunicorn_\w+)(?:\{\w+=\"([^\"]+)\"\})? ([0-9.e+-]+)")
-
-
-WAITING = """
-def waiting(request):
-    while not os.path.exists("go"):
-        time.sleep(0.01)
-    return HttpResponse("ok")
-
-urlpatterns += [path("waiting/", waiting)]
-"""
 
 
 @pytest.fixture
@@ -64,6 +54,7 @@ def ask_half(running: Boot) -> socket.socket:
 
 
 @pytest.mark.proves("Metrics count all workers' requests, also of those that have ended")
+@both
 def test_counts_outlive_workers(boot, address):
     running = boot(METRICS_BIND=address, WEB_CONCURRENCY="2").serving()
     running.until(lambda: scrape(address)["gunicorn_requests_in_progress", ""] == 0)
@@ -97,11 +88,11 @@ def test_counts_outlive_workers(boot, address):
 
 
 @pytest.mark.proves("Metrics tell how many workers are busy, and who waits for one")
+@both
 def test_busy_workers_and_the_queue(boot, project, address):
-    project.write("config/urls.py", (project.directory / "config/urls.py").read_text() + WAITING)
     running = boot(METRICS_BIND=address).serving()
     queue = ("gunicorn_listen_queue", running.address)
-    slow = threading.Thread(target=lambda: running.get("/waiting/"))
+    slow = threading.Thread(target=lambda: running.get("/blocking/"))
     slow.start()
     running.until(lambda: scrape(address)["gunicorn_workers_busy", ""] == 1)
     waiting = [ask_half(running) for _ in range(3)]
@@ -132,9 +123,10 @@ def test_a_worker_that_is_killed_is_not_busy(boot, address):
     assert scrape(address)["gunicorn_workers", ""] <= 1
 
 
-def test_threads_are_counted_too(boot, project, address):
-    project.write("config/urls.py", (project.directory / "config/urls.py").read_text() + WAITING)
-    project.write("gunicorn.conf.py", "threads = 4\n")
+@both
+def test_threads_are_counted_too(boot, project, address, kind):
+    if kind == "wsgi":  # in the other one Django has threads of its own
+        project.write("gunicorn.conf.py", "threads = 4\n")
     running = boot(METRICS_BIND=address).serving()
     slow = [threading.Thread(target=lambda: running.get("/waiting/")) for _ in range(3)]
     for each in slow:
@@ -147,6 +139,7 @@ def test_threads_are_counted_too(boot, project, address):
     running.until(lambda: scrape(address)["gunicorn_requests_in_progress", ""] == 0)
 
 
+@both
 def test_hooks_of_the_project_are_called(boot, project, address):
     project.write(
         "gunicorn.conf.py",

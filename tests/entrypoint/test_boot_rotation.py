@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.entrypoint.booting import PASSWORD, SECRET_KEY, children
+from tests.entrypoint.booting import PASSWORD, SECRET_KEY, both, children
 
 NEW = "staple-horse-battery"
 
@@ -55,6 +55,7 @@ def role(sql, database):
 
 
 @pytest.mark.proves("A password may change while the server runs")
+@both
 @pytest.mark.parametrize("first", ["the file", "the role"])
 def test_a_new_password(boot, project, sql, files, role, first):
     running = boot(POSTGRES_USER=role, **files).serving()
@@ -80,6 +81,7 @@ def test_a_new_password(boot, project, sql, files, role, first):
 
 
 @pytest.mark.proves("A password may change while the server runs")
+@both
 def test_sighup_reads_the_files_and_loses_no_request(boot, project, files):
     running = boot(WEB_CONCURRENCY="2", **files).serving()
     before = children(running.process.pid)

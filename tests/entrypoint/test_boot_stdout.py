@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.entrypoint.booting import both
+
 REQUESTS = 120  # more than the pipe holds records of
 
 
@@ -40,6 +42,7 @@ def pipe():
 
 
 @pytest.mark.proves("A standard output that nobody reads stops nothing, and what was dropped is counted")
+@both
 @pytest.mark.parametrize("blocking", [False, True])
 def test_requests_are_answered_and_what_was_dropped_is_counted(boot, project, pipe, blocking):
     if blocking:  # as where the pipe is another user's and cannot be opened anew
@@ -63,6 +66,7 @@ def test_requests_are_answered_and_what_was_dropped_is_counted(boot, project, pi
 
 
 @pytest.mark.proves("A standard output that nobody reads stops nothing, and what was dropped is counted")
+@both
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_hears_signals(boot, pipe, number):
     running = boot(options={"stdout": pipe.writes}).serving()

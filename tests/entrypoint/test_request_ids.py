@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from entrypoint import request_id
 from entrypoint.server import forwarded
+from tests.entrypoint.booting import both
 
 VIEWS = """
 import json, logging
@@ -51,9 +52,13 @@ def records_of(running, chosen: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.proves("A request's ID is in all of its records, its answer and its queries")
-@pytest.mark.parametrize("worker", ["", "worker_class = 'gthread'\nthreads = 2\n"])
-def test_an_id_that_was_sent(boot, project, told, worker):
-    project.write("gunicorn_config.py", worker)
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [("wsgi", ""), ("wsgi", "worker_class = 'gthread'\nthreads = 2\n"), ("asgi", "")],
+    indirect=["kind"],
+)
+def test_an_id_that_was_sent(boot, project, told, settings):
+    project.write("gunicorn_config.py", settings)
     running = boot().serving()
     answer = running.get("/told/", **{"X-Request-ID": "proxy-1.2_3"})
     assert answer.getheader("X-Request-ID") == "proxy-1.2_3"
@@ -74,6 +79,7 @@ def test_an_id_that_was_sent(boot, project, told, worker):
 
 
 @pytest.mark.proves("A request's ID is in all of its records, its answer and its queries")
+@both
 def test_an_id_that_was_not_sent(boot, told):
     running = boot().serving()
     answers = [running.get("/told/") for _ in range(3)]
@@ -86,13 +92,13 @@ def test_an_id_that_was_not_sent(boot, told):
     assert running.get("/own/").headers.get_all("X-Request-ID") == ["the projects own"]
 
 
-@pytest.mark.parametrize(
-    "sent", ["", "*/ DROP TABLE shop_item; --", "%s", "a b", "-a", "a,b", "a" * 129, "\u00e9"]
-)
-def test_an_id_that_is_none(boot, told, sent):
-    answer = boot().serving().get("/told/", **{"X-Request-ID": sent})
-    assert answer.status == 200
-    assert re.fullmatch(MADE, answer.getheader("X-Request-ID"))
+@both
+def test_an_id_that_is_none(boot, told):
+    running = boot().serving()
+    for sent in ["", "*/ DROP TABLE shop_item; --", "%s", "a b", "-a", "a,b", "a" * 129, "\u00e9"]:
+        answer = running.get("/told/", **{"X-Request-ID": sent})
+        assert answer.status == 200, sent
+        assert re.fullmatch(MADE, answer.getheader("X-Request-ID")), sent
 
 
 @given(st.text())
@@ -146,6 +152,7 @@ def test_no_header_breaks_the_log(peer, header, allowed):
 
 
 @pytest.mark.proves("`remote_addr` is the client's, if the proxy in between is one that gunicorn believes")
+@both
 @pytest.mark.parametrize(("allowed", "client"), [(None, "203.0.113.9"), ("192.0.2.0/24", "127.0.0.1")])
 def test_remote_addr_behind_a_proxy(boot, allowed, client):
     if allowed and gunicorn.version_info < (24, 1):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.entrypoint.booting import PATIENCE, Boot, Project
+from tests.entrypoint.booting import PATIENCE, Boot, Project, both
 from tests.entrypoint.test_boot_serve import refuses
 
 HALVES = {
@@ -27,16 +27,16 @@ import hashlib, io
 from django.http import FileResponse, StreamingHttpResponse
 
 CONTENT = bytes(range(256)) * (6_000_000 // 256)
+FILE = os.path.join(os.path.dirname(__file__), "large.bin")
+with open(FILE, "wb") as file:
+    file.write(CONTENT)
 
 def digest(request):
     return HttpResponse(hashlib.sha256(request.body).hexdigest())
 
 def large(request, kind):
     if kind == "file":
-        path = os.path.join(os.path.dirname(__file__), "large.bin")
-        if not os.path.exists(path):
-            open(path, "wb").write(CONTENT)
-        return FileResponse(open(path, "rb"))
+        return FileResponse(open(FILE, "rb"))
     if kind == "bytes":
         return HttpResponse(CONTENT)
     return StreamingHttpResponse(CONTENT[at:at + 1000] for at in range(0, len(CONTENT), 1000))
@@ -47,11 +47,15 @@ CONTENT = bytes(range(256)) * (SIZE // 256)
 
 
 @pytest.fixture
-def served(boot, project: Project) -> Boot:
-    """A server with one worker, and views that read and write much."""
-    urls = project.directory / "config/urls.py"
-    project.write("config/urls.py", urls.read_text() + VIEWS)
-    return boot(WEB_CONCURRENCY="1").serving()
+def views(project: Project) -> None:
+    """Views that read and write much."""
+    project.write("config/urls.py", (project.directory / "config/urls.py").read_text() + VIEWS)
+
+
+@pytest.fixture
+def served(boot, views) -> Boot:
+    """A server with one worker, and these views."""
+    return boot().serving()
 
 
 @contextlib.contextmanager
@@ -78,8 +82,10 @@ def answer(client: socket.socket) -> tuple[bytes, bytes]:
 
 
 @pytest.mark.proves("Slow clients stop nobody else")
+@both
 @pytest.mark.parametrize("half", HALVES)
-def test_half_requests_do_not_occupy_the_worker(served, half):
+def test_half_requests_do_not_occupy_the_worker(boot, views, half):
+    served = boot(GUNICORN_GRACEFUL_TIMEOUT="1").serving()
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connection(served, HALVES[half])) for _ in range(MANY)]
         for _ in range(3):
@@ -90,9 +96,10 @@ def test_half_requests_do_not_occupy_the_worker(served, half):
 
 
 @pytest.mark.proves("Slow clients stop nobody else")
-@pytest.mark.parametrize("kind", ["file", "bytes"])
-def test_answers_that_nobody_takes_do_not_occupy_the_worker(served, kind):
-    request = f"GET /large/{kind}/ HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+@both
+@pytest.mark.parametrize("what", ["file", "bytes"])
+def test_answers_that_nobody_takes_do_not_occupy_the_worker(served, what):
+    request = f"GET /large/{what}/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
     with contextlib.ExitStack() as stack:
         # The server keeps no more than some of the bytes of those that are in memory.
         clients = [stack.enter_context(connection(served, request, 4096)) for _ in range(MANY)]
@@ -119,29 +126,30 @@ def chunks(body: bytes, size: int) -> bytes:
 
 
 @pytest.mark.proves("Slow clients stop nobody else")
-@pytest.mark.parametrize("cut", [1, 3, 60, 200, 70_000, 130_000, 300_000])
-def test_a_request_that_arrives_in_pieces_is_read_as_it_was_sent(served, cut):
-    head = b"POST /digest/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-    data = head + BODY
-    with connection(served, data[:cut]) as client:
-        assert served.get("/about/").status == 200
-        client.sendall(data[cut : 2 * cut])
-        assert served.get("/about/").status == 200
-        client.sendall(data[2 * cut :])
-        assert answer(client) == (b"200 OK", hashlib.sha256(BODY).hexdigest().encode())
+@both
+def test_a_request_that_arrives_in_pieces_is_read_as_it_was_sent(served):
+    head = b"POST /digest/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+    data = head % len(BODY) + BODY
+    for cut in (1, 3, 60, 200, 70_000, 130_000, 300_000):
+        with connection(served, data[:cut]) as client:
+            assert served.get("/about/").status == 200
+            client.sendall(data[cut : 2 * cut])
+            assert served.get("/about/").status == 200
+            client.sendall(data[2 * cut :])
+            assert answer(client) == (b"200 OK", hashlib.sha256(BODY).hexdigest().encode()), cut
 
 
+@both
 def test_a_client_that_asks_whether_to_send_its_body(served):
-    head = b"POST /digest/ HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(
-        BODY
-    )
-    with connection(served, head) as client:
+    head = b"POST /digest/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    with connection(served, head % len(BODY)) as client:
         assert client.recv(25, socket.MSG_WAITALL) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(BODY)
         assert answer(client) == (b"200 OK", hashlib.sha256(BODY).hexdigest().encode())
 
 
 @pytest.mark.proves("Requests in flight are finished")
+@both
 def test_sigterm_while_a_request_arrives_and_an_answer_leaves(served):
     head = b"POST /digest/ HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
     with (
