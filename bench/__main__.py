@@ -12,14 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import boot, growth, lock, rebuild, reliability, report, size, throughput
+from bench import boot, growth, lock, page, rebuild, reliability, report, size, throughput
 from bench.archive import Archive
 from bench.chart import draw
 from bench.lab import BenchError, Lab
 from cluster import ClusterError
-
-# Between these two marks a page has what was measured; what has its own option has its own marks.
-BEGIN, END = "<!-- {} -->", "<!-- /{} -->"
 
 
 def main() -> None:
@@ -33,15 +30,17 @@ def main() -> None:
             print(f"{count / 1e6:8.2f} MB  {path}")
         return
     if options.reliability is not None:
+        events = reliability.chosen(options.reliability)
+        before = page.read(options.page) if options.page and options.reliability else ""
+        reliability.table([], before)  # rather now than in half an hour
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as folder,
             Lab(Path(folder), configuration, options.project) as lab,
         ):
-            described = report.described(report.machine())
-            text = f"{described}\n\n{reliability.table(lab, options.reliability)}"
+            text = reliability.table(reliability.rows(lab, events), before)
         print(text)
         if options.page:
-            publish(options.page, text, [])
+            page.write(options.page, text)
         return
     machine, rows = report.machine(), []
     if options.lock:
@@ -51,7 +50,7 @@ def main() -> None:
         if options.json:
             options.json.write_text(json.dumps(report.as_json(machine, rows, [], {}), indent=1) + "\n")
         if options.page:
-            publish(options.page, f"{report.described(machine)}\n\n{table}", [], "measured with --lock")
+            page.write(options.page, f"{report.described(machine)}\n\n{table}", "measured with --lock")
         return
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
@@ -73,18 +72,13 @@ def main() -> None:
         details = {"paths": size.paths(image)}
         options.json.write_text(json.dumps(report.as_json(machine, rows, curves, details), indent=1) + "\n")
     if options.page:
-        publish(options.page, f"{report.described(machine)}\n\n{table}", curves)
+        page.write(options.page, f"{report.described(machine)}\n\n{table}")
+        draw_all(options.page.with_suffix(""), curves)
 
 
-def publish(page: Path, text: str, curves: list[growth.Curve], mark: str = "measured") -> None:
-    """Put the text between the page's two marks, and the curves into a folder named like the page."""
-    begin, end = BEGIN.format(mark), END.format(mark)
-    before, _, rest = page.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    page.write_text(f"{before}{begin}\n{text}\n{end}{after}")
-    folder = page.with_suffix("")
-    if curves:
-        folder.mkdir(exist_ok=True)
+def draw_all(folder: Path, curves: list[growth.Curve]) -> None:
+    """Draw the curves into the folder."""
+    folder.mkdir(exist_ok=True)
     for curve in curves:
         draw(curve, folder / f"{curve.name}.svg")
 
@@ -112,7 +106,7 @@ def parse_arguments() -> argparse.Namespace:
         "--page",
         type=Path,
         metavar="FILE",
-        help="put the table into this page, and draw the curves beside it",
+        help="put the table into this page (with EVENT only those rows), and draw the curves beside it",
     )
     return parser.parse_args()
 

@@ -21,9 +21,10 @@ from workdir import copy_project
 READY = "/api/health/"
 DEADLINE = 300.0  # seconds for a boot; the slowest collects 10 000 files
 
-# gunicorn as the documents start it, but on the site's own address.
+# gunicorn as the documents start it, but on the site's own address; for ASGI with the worker that it has for that.
 GUNICORN = (
-    'exec gunicorn --config "${CONFIG:-gunicorn_config.py}" --bind "$GUNICORN_BIND" config.wsgi:application'
+    'exec gunicorn --config "${CONFIG:-gunicorn_config.py}" --bind "$GUNICORN_BIND"'
+    ' ${ASGI_APPLICATION:+--worker-class asgi} "${ASGI_APPLICATION:-config.wsgi:application}"'
 )
 
 # The boot sequence of the two documents that the image is held to, each step a process of its own.

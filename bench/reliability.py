@@ -9,11 +9,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import bodies, release, rotation, silence, stopping
+from bench import asgi, bodies, page, release, report, rotation, silence, stopping
 from bench.boot import family, proportional_set_size
 from bench.lab import BenchError, Lab, Site, free_port, wait_for_200
 from bench.ordinary import ordinary
@@ -67,27 +67,63 @@ EVENTS = (
     ),
     Event("one POST of 446 MB to `/admin/login/`", bodies.large, prepare=bodies.prepare),
     Event("Nobody reads the server's standard output", silence.unread, unread=True),
+    Event(
+        "ASGI: SIGTERM with 20 websockets and 20 streaming answers under way",
+        asgi.stopped,
+        asgi.VARIABLES,
+        prepare=asgi.prepare,
+    ),
+    Event(
+        "ASGI: the same 450 slow clients",
+        slow_clients,
+        asgi.VARIABLES,
+        prepare=asgi.prepare,
+    ),
 )
+HEAD = ("event", "usual", "here", "here, behind HAProxy", "measured")
 
 
-def table(lab: Lab, only: str = "") -> str:
-    """Each event, and what it did to the documents' way, to this, and to this behind the proxy."""
+def chosen(only: str) -> list[Event]:
+    """The events whose names contain that. Raises BenchError if there is none."""
+    found = [event for event in EVENTS if only in event.name]
+    if not found:
+        raise BenchError(f"no event's name contains {only!r}")
+    return found
+
+
+def rows(lab: Lab, events: Iterable[Event]) -> Iterator[list[str]]:
+    """Each event, and what it did to the documents' way, to this, and to this behind the proxy; and when that was."""
     sides: list[tuple[str, list[str], bool]] = [
         ("usual", lab.documents, False),
         ("here", lab.entrypoint, False),
         ("here, behind HAProxy", lab.entrypoint, True),
     ]
-    lines = [["event", *(name for name, _, _ in sides)]]
-    for event in EVENTS:
-        if only in event.name:
-            lines.append([event.name])
-            for name, command, proxied in sides:
-                variables = {"WEB_CONCURRENCY": "5"} | event.variables
-                site = lab.site(f"{name.split()[0]}-{free_port()}", **variables)
-                lines[-1].append(measured(site, command, proxied, event))
-                print(f"{event.name}, {name}: {lines[-1][-1]}", file=sys.stderr, flush=True)
-    lines.insert(1, ["---"] * len(lines[0]))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    for event in events:
+        facts, row = report.machine(), [event.name]
+        for name, command, proxied in sides:
+            variables = {"WEB_CONCURRENCY": "5"} | event.variables
+            site = lab.site(f"{name.split()[0]}-{free_port()}", **variables)
+            row.append(measured(site, command, proxied, event))
+            print(f"{event.name}, {name}: {row[-1]}", file=sys.stderr, flush=True)
+        yield [*row, f"{report.day()}, load {facts['load']:.1f}"]
+
+
+def table(lines: Iterable[list[str]], before: str = "") -> str:
+    """The machine, and these rows. Other events keep the rows that they have `before`.
+
+    Raises BenchError if these are another machine's.
+    """
+    machine = f"{report.computer(report.machine())}."
+    kept = page.rows(before)[2:]
+    if kept and not before.startswith(machine):
+        raise BenchError(
+            "the page's figures are of another machine, or another Python, and rows must be comparable: measure all of"
+            f" them. This is {machine}"
+        )
+    found = {row[0]: row for row in [*kept, *lines]}
+    ordered = [found[event.name] for event in EVENTS if event.name in found]
+    lines = [list(HEAD), ["---"] * len(HEAD), *ordered]
+    return "\n".join([machine, "", *(f"| {' | '.join(line)} |" for line in lines)])
 
 
 def measured(site: Site, command: list[str], proxied: bool, event: Event) -> str:

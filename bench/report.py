@@ -107,8 +107,17 @@ def machine() -> dict[str, Any]:
 
 def described(facts: dict[str, Any]) -> str:
     """The day and the machine, as a line for a page."""
+    return f"{day()}: {computer(facts)}; load at the start {facts['load']:.1f}."
+
+
+def computer(facts: dict[str, Any]) -> str:
+    """The machine alone."""
     return (
-        f"{time.strftime('%d %B %Y', time.gmtime()).lstrip('0')}: {facts['cores']} cores of {facts['cpu']},"
-        f" {facts['memory'] / 2**30:.0f} GiB, Linux {facts['kernel']}, Python {facts['python']};"
-        f" load at the start {facts['load']:.1f}."
+        f"{facts['cores']} cores of {facts['cpu']}, {facts['memory'] / 2**30:.0f} GiB, Linux {facts['kernel']},"
+        f" Python {facts['python']}"
     )
+
+
+def day() -> str:
+    """Today, for a page."""
+    return time.strftime("%d %B %Y", time.gmtime()).lstrip("0")

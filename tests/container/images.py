@@ -154,6 +154,15 @@ def copy_tree(target: Path) -> Path:
     return target
 
 
+def copy_with(target: Path, argument: str) -> Path:
+    """Such a copy, whose image is made with one more argument of mkDjangoImage's, in Nix."""
+    outputs = copy_tree(target) / "nix/outputs/default.nix"
+    text, source = outputs.read_text(), "src = ../../backend;"
+    assert text.count(source) == 2  # the other one is the development shell's
+    outputs.write_text(text.replace(source, f"{source}\n    {argument}", 1))
+    return target
+
+
 def say(what: str) -> None:
     """Tell whoever waits, around pytest's capture."""
     print(f"[images] {what} ...", file=sys.__stderr__, flush=True)

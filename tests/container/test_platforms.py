@@ -22,11 +22,7 @@ ANY_USER = ("--user", "123456:0")
 @pytest.fixture(scope="module")
 def group_root(images, tmp_path_factory) -> Iterator[str]:
     """The image of a project whose flake says `gid = 0`."""
-    tree = building.copy_tree(tmp_path_factory.mktemp("gid") / "gid")
-    outputs = tree / "nix/outputs/default.nix"
-    text = outputs.read_text()
-    assert text.count("src = ../../backend;") == 2
-    outputs.write_text(text.replace("src = ../../backend;", "src = ../../backend;\n    gid = 0;", 1))
+    tree = building.copy_with(tmp_path_factory.mktemp("gid") / "gid", "gid = 0;")
     tag = f"{unique('gid')}:latest"
     yield building.load_aside(building.build("image", tree), tag)
     docker("rmi", "--force", tag, check=False)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import http.client
 import json
-import os
 import signal
-import socket
 import struct
 import threading
 import time
 
 import pytest
 
+from bench.websocket import CLOSE, TEXT, connect, hear, say, websocket
 from tests.entrypoint.booting import PATIENCE, Boot, both, children
 from tests.entrypoint.test_boot_serve import established, refuses
 
@@ -73,37 +71,6 @@ def served(boot, project) -> Boot:
     return boot(ASGI_APPLICATION="config.asgi:application", MAX_REQUEST_BODY="1").serving()
 
 
-def connect(server: Boot) -> socket.socket:
-    host, _, port = server.address.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=PATIENCE)
-
-
-def websocket(server: Boot) -> socket.socket:
-    """A websocket that is open."""
-    client = connect(server)
-    key = base64.b64encode(os.urandom(16)).decode()
-    client.sendall(
-        f"GET /echo/ HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
-    )
-    head = b""
-    while not head.endswith(b"\r\n\r\n"):
-        head += client.recv(1)
-    assert head.startswith(b"HTTP/1.1 101 ")
-    return client
-
-
-def say(client: socket.socket, text: bytes) -> None:
-    """Send one message, masked with zeros."""
-    client.sendall(bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text)
-
-
-def hear(client: socket.socket) -> tuple[int, bytes]:
-    """The next frame: opcode and payload."""
-    first, length = client.recv(2, socket.MSG_WAITALL)
-    return first & 15, client.recv(length, socket.MSG_WAITALL)
-
-
 def clean(server: Boot) -> bool:
     """Whether nothing went wrong, as far as the log knows."""
     return not server.messages(level="ERROR") and "Traceback" not in server.output
@@ -130,12 +97,12 @@ def test_requests_records_and_static_files(served):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_websockets_are_told_that_the_server_goes_away(served, number):
     with contextlib.ExitStack() as stack:
-        clients = [stack.enter_context(websocket(served)) for _ in range(5)]
+        clients = [stack.enter_context(websocket(served.address, "/echo/")) for _ in range(5)]
         for client in clients:
             say(client, b"hello")
-            assert hear(client) == (1, b"hello!")
+            assert hear(client) == (TEXT, b"hello!")
         served.process.send_signal(number)
-        assert [hear(client) for client in clients] == [(8, struct.pack("!H", 1001))] * 5
+        assert [hear(client) for client in clients] == [(CLOSE, struct.pack("!H", 1001))] * 5
     assert served.exit_code() == 0
     assert [each["status"] for each in served.records if each.get("path") == "/echo/"] == [101] * 5
     assert clean(served)
@@ -183,7 +150,7 @@ def test_a_body_of_unknown_length_is_counted(served):
 
 def test_a_client_that_goes_away(served):
     """It is no failure of the server's."""
-    with connect(served) as client:
+    with connect(served.address) as client:
         client.sendall(b"GET /napping/?seconds=600 HTTP/1.1\r\nHost: x\r\n\r\n")
         served.until(lambda: established(served))
         assert served.get("/about/").status == 200  # sent later: that one's view has begun
@@ -222,7 +189,7 @@ def test_what_takes_too_long_is_cut_off(boot, project):
     """Before the master would kill the worker, though its event loop has heard late of the signal."""
     project.write("config/urls.py", (project.directory / "config/urls.py").read_text() + WITHOUT_END)
     running = boot(GUNICORN_GRACEFUL_TIMEOUT="4").serving()
-    with connect(running) as client:
+    with connect(running.address) as client:
         client.sendall(b"GET /without_end/ HTTP/1.1\r\nHost: x\r\n\r\n")
         running.until(lambda: established(running))
         running.process.send_signal(signal.SIGTERM)

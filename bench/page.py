@@ -1,0 +1,30 @@
+"""The page of the documentation that has what was measured, between two marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MEASURED = "measured"  # what has an option of its own has marks of its own
+
+
+def read(page: Path, mark: str = MEASURED) -> str:
+    """What is between the marks."""
+    return _parts(page, mark)[1].strip("\n")
+
+
+def write(page: Path, text: str, mark: str = MEASURED) -> None:
+    """Put the text between the marks."""
+    before, _, after = _parts(page, mark)
+    page.write_text(f"{before}<!-- {mark} -->\n{text}\n<!-- /{mark} -->{after}")
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of the table in it, its head and the line below that among them."""
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+
+
+def _parts(page: Path, mark: str) -> tuple[str, str, str]:
+    before, _, rest = page.read_text().partition(f"<!-- {mark} -->")
+    text, _, after = rest.partition(f"<!-- /{mark} -->")
+    return before, text, after
