@@ -194,6 +194,8 @@ pkgs.dockerTools.buildLayeredImage arguments
     inherit pkgs oci;
     tag = tagOr version;
   };
+  # Whether an image in a registry is what its revision builds.
+  inherit (import ../proof { inherit pkgs; }) verify;
   # The same project, run without a container.
   run = import ../run {
     inherit

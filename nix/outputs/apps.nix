@@ -8,6 +8,7 @@
   isMac,
 }:
 let
+  proof = import ../proof { inherit pkgs; };
   bench = import ../development/bench.nix { inherit pkgs image; };
   init = pkgs.writeShellScriptBin "init" ''
     exec ${(import ../versions.nix pkgs).python}/bin/python3 ${../init}/init.py ${../../templates/default/flake.nix} "$@"
@@ -26,5 +27,6 @@ in
   bench = app "Measure boot, size and rebuild" "${bench}/bin/bench";
   # To be loaded without a file in between.
   image-stream = app "Write the image to standard output" "${image.stream}";
+  verify = app "Is an image in a registry what its revision builds?" "${proof.verify}/bin/verify";
   push = app "Push the image to a registry, only the layers that it lacks" "${image.push}/bin/push";
 }

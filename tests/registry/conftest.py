@@ -18,6 +18,7 @@ from tests.container.images import BUILDING, build, copy_tree, path_of_the_machi
 from tests.container.lab import remove_all
 from tests.container.needs import need, unavailable
 from tests.registry.registry import Registry
+from tests.registry.small import commit
 
 NAME = "team/backend"
 PLAIN = "--dest-tls-verify=false"
@@ -61,11 +62,10 @@ def push(
     destination: str, *options: str, tree: Path | None = None, env: Mapping[str, str] = {}
 ) -> subprocess.CompletedProcess[str]:
     """`nix run .#push`, as the documentation has it; with nobody's credentials unless `env` says whose."""
-    flake = f"path:{tree}#push" if tree else ".#push"
     environment = {**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent", **env}
     return subprocess.run(
-        ["./nixw", "run", flake, "--", destination, *options],
-        cwd=ROOT,
+        ["./nixw", "run", ".#push", "--", destination, *options],
+        cwd=tree or ROOT,
         env={name: value for name, value in environment.items() if value},
         capture_output=True,
         text=True,
@@ -73,8 +73,20 @@ def push(
     )
 
 
+def built(output: str, tree: Path | None) -> Path:
+    """A store path; of a repository in `tree`, as its own nixw builds it: the image's label is its commit."""
+    if not tree:
+        return build(output)
+    link = tree.with_name(f"{tree.name}-{output}")
+    environment = {**os.environ, "PATH": path_of_the_machine()}
+    command = ["./nixw", "build", f".#{output}", "-o", str(link)]
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=BUILDING)
+    assert done.returncode == 0, done.stderr
+    return link.resolve()
+
+
 def pushed(registry: Registry, tag: str, tree: Path | None = None) -> Pushed:
-    layout = build("oci", tree)
+    layout = built("oci", tree)
     before = len(registry.uploads())
     done = push(f"docker://{registry.host}/{NAME}:{tag}", PLAIN, tree=tree)
     assert done.returncode == 0, done.stderr
@@ -100,11 +112,12 @@ def first(registry) -> Pushed:
 
 @pytest.fixture(scope="session")
 def edited(registry, first, tmp_path_factory) -> Pushed:
-    """The image after an edit of one line, in the registry that has the first."""
+    """The image after an edit of one line, committed, in the registry that has the first."""
     tree = copy_tree(tmp_path_factory.mktemp("edited"))
     source = (tree / EDITED).read_text()
     assert source.count(BEFORE) == 1
     (tree / EDITED).write_text(source.replace(BEFORE, AFTER))
+    commit(tree)
     return pushed(registry, "1.1", tree)
 
 

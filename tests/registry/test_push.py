@@ -13,7 +13,7 @@ import pytest
 from tests.container.engine import ROOT, docker
 from tests.container.images import BUILDING, build, described, load
 from tests.container.lab import Images, Lab, Server, start_server
-from tests.registry.conftest import AFTER, EDITED, NAME, PLAIN, push
+from tests.registry.conftest import AFTER, EDITED, NAME, PLAIN, built, push
 
 
 def test_first_push_moves_each_blob_once(registry, first):
@@ -75,7 +75,7 @@ def pulled(edited, engine):
 
 
 def test_pulled_image_is_the_built_one_and_boots(edited, pulled):
-    number, _ = described(build("image", edited.tree))
+    number, _ = described(built("image", edited.tree))
     assert docker("image", "inspect", "--format", "{{.Id}}", pulled) == number
     assert docker("image", "inspect", "--format", "{{.Config.Healthcheck.Test}}", pulled) != "[]"
     password = secrets.token_urlsafe(24)

@@ -1,0 +1,47 @@
+"""How `verify` and `diff` end: their exit codes, and what ends them early."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from enum import IntEnum
+
+
+class Outcome(IntEnum):
+    """Exit codes. docs/verify.md says what each means, and tests/proof/test_contract.py compares."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    UNREACHABLE = 3
+    DENIED = 4
+    NO_IMAGE = 5
+    DIFFERS = 6
+    NOT_BUILT = 7
+    INTERRUPTED = 130
+
+
+class Stop(Exception):
+    """It ends here; a sentence for a person, and an exit code."""
+
+    def __init__(self, outcome: Outcome, sentence: str) -> None:
+        super().__init__(sentence)
+        self.outcome = outcome
+
+
+def run(name: str, main: Callable[[], Outcome]) -> Outcome:
+    """Call main. Whatever stops it is one sentence on stderr that begins with the program's name."""
+    try:
+        return main()
+    except Stop as stop:
+        say(name, str(stop))
+        return stop.outcome
+    except OSError as error:
+        say(name, f"{error.filename or 'the system'}: {error.strerror or error}.")
+        return Outcome.FAILED
+    except KeyboardInterrupt:
+        return Outcome.INTERRUPTED
+
+
+def say(name: str, sentence: str) -> None:
+    print(f"{name}: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,187 @@
+"""`nix run .#verify -- docker://HOST/NAME@DIGEST [OPTIONS]`: is this image what its revision builds?
+
+It reads the image's label `revision`, builds that revision from a clone, and compares. On stdout: that they agree, in one
+line. Otherwise one sentence on stderr says why not.
+
+  --source URL           the repository to clone; by default that of the current folder
+  --output NAME          the image among the flake's outputs; by default `image`
+  --platform OS/ARCH     of an index, only this image, as in linux/amd64
+  --tls-verify=false     for a registry that speaks plain http, or whose certificate is not to be checked
+
+Exit codes: 0 they agree; 6 they differ; 7 it cannot be built, so nothing is known; 2 an argument is wrong, 3 the registry
+cannot be reached, 4 it refuses the credentials, 5 it has no such image, 1 another reason; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import NoReturn
+
+import compare
+import rebuild
+from images import Image, Named, in_dir, in_layout
+from layers import unpacked
+from outcome import Outcome, Stop, run, say
+from reference import Reference, read_reference
+from skopeo import Skopeo
+
+LABEL = "org.opencontainers.image.revision"
+# OCI's names of architectures (Go's GOARCH), and Nix's.
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+
+class Arguments(argparse.ArgumentParser):
+    """What is wrong with them is one sentence, like everything else."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Stop(Outcome.USAGE, f"{message}; `--help` says what it takes.")
+
+
+def main() -> Outcome:
+    program, certificates, *words = sys.argv[1:]
+    if {"-h", "--help"} & set(words) or not words:
+        print(__doc__.strip())
+        return Outcome.OK if words else Outcome.USAGE
+    options = arguments(words)
+    reference = read_reference(options.image)
+    skopeo = Skopeo(program, certificates, options.tls_verify)
+    with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
+        folder = Path(scratch)
+        found = fetched(skopeo, reference, folder / "image")
+        images = chosen(found, options.platform, reference)
+        revision = revision_of(images, reference)
+        tree = cloned(options.source, revision, folder / "source")
+        same = [agrees(skopeo, image, tree, options.output, revision, folder) for image in images]
+    packed = "" if all(same) else ": the same configuration and layers, packed otherwise"
+    print(f"{reference.at(found.digest)} is what {revision} builds, bit for bit{packed}.")
+    return Outcome.OK
+
+
+def arguments(words: list[str]) -> argparse.Namespace:
+    parser = Arguments(add_help=False, allow_abbrev=False)
+    parser.add_argument("image")
+    parser.add_argument("--source", default=".")
+    parser.add_argument("--output", default="image")
+    parser.add_argument("--platform", default="")
+    parser.add_argument(
+        "--tls-verify",
+        nargs="?",
+        const=True,
+        default=True,
+        type=lambda text: {"true": True, "false": False}[text],
+    )
+    try:
+        return parser.parse_args(words)
+    except KeyError:
+        raise Stop(Outcome.USAGE, "--tls-verify is true or false.") from None
+
+
+def fetched(skopeo: Skopeo, reference: Reference, folder: Path) -> Named:
+    """All of what the reference names. Raises Stop; that digests are kept is skopeo's doing, and looked at here."""
+    skopeo.fetch(f"docker://{reference}", folder, str(reference), "--all", "--preserve-digests")
+    found = in_dir(folder)
+    if reference.digest not in ("", found.digest):
+        raise Stop(Outcome.DIFFERS, f"the registry answers {reference} with {found.digest}.")
+    return found
+
+
+def chosen(found: Named, platform: str, reference: Reference) -> list[Image]:
+    """The images to look at. Raises Stop if there is none."""
+    images = [image for image in found.images if platform in ("", image.platform)]
+    if not images:
+        raise Stop(Outcome.NO_IMAGE, f"{reference} has no image for {platform or 'any platform'}.")
+    return images
+
+
+def revision_of(images: list[Image], reference: Reference) -> str:
+    """The commit that the image says it is built from. Raises Stop if that is none that others can build."""
+    revisions = {image.labels.get(LABEL, "") for image in images}
+    if len(revisions) > 1:
+        raise Stop(
+            Outcome.DIFFERS,
+            f"the images of {reference} are of several revisions: {', '.join(sorted(revisions))}.",
+        )
+    revision = revisions.pop()
+    if not revision:
+        raise Stop(
+            Outcome.NOT_BUILT, f"{reference} does not say which revision it is: it has no label {LABEL}."
+        )
+    if revision == "dirty" or revision.endswith("-dirty"):
+        raise Stop(
+            Outcome.NOT_BUILT,
+            f"{reference} was built from a tree with changes that are in no commit ({revision}), so nobody else can"
+            " build it: commit, and push again.",
+        )
+    if not rebuild.COMMIT.fullmatch(revision):
+        raise Stop(Outcome.NOT_BUILT, f"the revision of {reference} is no commit of git: {revision[:100]!r}.")
+    return revision
+
+
+def cloned(address: str, revision: str, folder: Path) -> Path:
+    """The folder of the flake in a clone at that revision. Raises Stop."""
+    source = rebuild.source_at(address)
+    rebuild.clone(source, revision, folder)
+    tree = folder / source.folder
+    if not (tree / "flake.nix").exists():
+        raise Stop(Outcome.NOT_BUILT, f"revision {revision} of {rebuild.shown(source)} has no flake.nix.")
+    return tree
+
+
+def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str, folder: Path) -> bool:
+    """Build the image again; whether it is the same down to its manifest, else at least unpacked.
+
+    Raises:
+        Stop: it cannot be built, or differs; the sentence says where.
+    """
+    say("verify", f"building {revision} for {image.platform} ...")
+    number = image.digest.removeprefix("sha256:")
+    environment = {"NIXW_PACKAGES": package_set(image)} if package_set(image) else {}
+    layout = rebuild.build(tree, attribute(output, image.platform), folder / f"result-{number}", environment)
+    built = next((each for each in in_layout(layout).images if each.platform == image.platform), None)
+    if built is None:
+        raise Stop(Outcome.NOT_BUILT, f"{revision} builds no image for {image.platform} here.")
+    if built.digest == image.digest:
+        return True
+    try:
+        theirs = unpacked(skopeo, image, folder / f"theirs-{number}", "the image")
+    except Stop as stop:
+        raise Stop(
+            Outcome.DIFFERS, f"{differs(image, revision)} a layer cannot be unpacked: {stop}"
+        ) from None
+    ours = unpacked(skopeo, built, folder / f"ours-{number}", "what was built")
+    if reason := compare.difference(theirs, ours) or compare.configuration(image.config, built.config):
+        raise Stop(Outcome.DIFFERS, f"{differs(image, revision)} {reason}.")
+    if image.config_digest != built.config_digest:
+        raise Stop(Outcome.DIFFERS, f"{differs(image, revision)} its configuration is written otherwise.")
+    return False
+
+
+def differs(image: Image, revision: str) -> str:
+    return f"the image for {image.platform} is not what {revision} builds:"
+
+
+def attribute(output: str, platform_of_image: str) -> str:
+    """What of the flake is that image's layout."""
+    architecture = platform_of_image.partition("/")[2]
+    here = ARCHITECTURES.get(platform.machine(), platform.machine())
+    return f"{output}.oci" if architecture == here else f"{output}-{architecture}.oci"
+
+
+def package_set(image: Image) -> str:
+    """Of which package set it was made, for nixw: Debian's versions have a revision behind a dash.
+
+    It is only where to begin: made of the other one, the digests differ.
+    """
+    entrypoint = (image.config.get("config") or {}).get("Entrypoint")
+    if found := re.search(r"/nix/store/[0-9a-z]{32}-tini-[0-9.]+(-)?", str(entrypoint)):
+        return "debian" if found[1] else "nixpkgs"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(run("verify", main))

@@ -1,0 +1,245 @@
+"""`nix run .#verify`: that it agrees with what was built, and with nothing else. docs/verify.md lists its exit codes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.container.engine import ROOT
+from tests.container.images import BUILDING, path_of_the_machine
+from tests.registry.conftest import NAME
+from tests.registry.small import REVISION, Layout, Source, commit, git
+
+VERIFY = ROOT / "nix/proof/verify.py"
+PATIENCE = 120
+
+BASE = {"nix/store/" + 32 * "a" + "-base-1.0/data": b"base"}
+APPLICATION = {"app/views.py": b"print(1)\n", "app/urls.py": b""}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory) -> Source:
+    """The source of a small image, which it builds."""
+    source = Source(tmp_path_factory.mktemp("source"))
+    layout = source.builds()
+    layout.holds(layout.image(BASE, APPLICATION))
+    return source
+
+
+def test_this_project(edited):
+    """As documented: from the label, by the source's own nixw, from a clone."""
+    command = ["./nixw", "run", ".#verify", "--", f"docker://{edited.reference}", "--tls-verify=false"]
+    done = subprocess.run(
+        command,
+        cwd=edited.tree,
+        env={**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=BUILDING,
+    )
+    assert done.returncode == 0, done.stderr
+    revision = git(edited.tree, "rev-parse", "HEAD").strip()
+    assert done.stdout == f"{edited.reference} is what {revision} builds, bit for bit.\n"
+
+
+def verify(image: str, source: Source | None, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The program, with skopeo from the development shell."""
+    where = ["--source", str(source.tree)] if source else []
+    layouts = {"LAYOUTS": str(source.layouts)} if source else {}
+    return subprocess.run(
+        [sys.executable, VERIFY, "skopeo", "/nonexistent", image, "--tls-verify=false", *where, *options],
+        env={**os.environ, "REGISTRY_AUTH_FILE": "/nonexistent", **layouts, **env},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+def upload(layout: Layout, registry, name: str, *options: str) -> str:
+    """Push a layout; where it is, by digest."""
+    destination = f"docker://{registry.host}/{name}"
+    copy = ["skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--dest-tls-verify=false"]
+    copy += ["--dest-authfile", "/nonexistent", "--digestfile", f"{layout.path}.digest", *options]
+    subprocess.run([*copy, f"oci:{layout.path}", f"{destination}:1"], check=True, capture_output=True)
+    return f"{destination}@{Path(f'{layout.path}.digest').read_text().strip()}"
+
+
+def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
+    """The one sentence with which it ended, and that it says nothing that could be taken for agreement."""
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    *_, sentence = done.stderr.splitlines()
+    assert sentence.startswith("verify: ")
+    return sentence
+
+
+def test_what_the_revision_builds(registry, source):
+    image = upload(source.builds(), registry, "verify/same")
+    done = verify(image, source)
+    assert done.returncode == 0, done.stderr
+    assert (
+        done.stdout == f"{image.removeprefix('docker://')} is what {source.revision} builds, bit for bit.\n"
+    )
+
+
+def test_a_tag_is_reported_by_its_digest(registry, source):
+    image = upload(source.builds(), registry, "verify/tag")
+    done = verify(image.partition("@")[0] + ":1", source)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(image.removeprefix("docker://"))
+
+
+def test_packed_otherwise_it_is_the_same_image(registry, source, tmp_path):
+    """As another tool would push it: by other means, the same files."""
+    layout = Layout(tmp_path / "other", labels={REVISION: source.revision})
+    layout.holds(layout.image(BASE, APPLICATION, level=1))
+    image = upload(layout, registry, "verify/packed", "--format", "v2s2")
+    done = verify(image, source)
+    assert done.returncode == 0, done.stderr
+    assert "packed otherwise" in done.stdout
+
+
+def test_one_byte_of_a_file(registry, source, tmp_path):
+    """Whoever changes a layer can make its digests fit: all but the one that the source has."""
+    layout = Layout(tmp_path / "changed", labels={REVISION: source.revision})
+    layout.holds(layout.image(BASE, APPLICATION | {"app/views.py": b"print(2)\n"}))
+    sentence = refused(verify(upload(layout, registry, "verify/changed"), source), 6)
+    assert (
+        f"is not what {source.revision} builds: layer 2 of 2 differs, in app/views.py: its content."
+        in sentence
+    )
+
+
+def test_one_byte_of_a_layer_in_the_registry(own_registry, source):
+    """Bytes that no longer fit their digest."""
+    with own_registry.running() as running:
+        image = upload(source.builds(), running, NAME)
+        (layer, *_) = sorted(running.blobs().items(), key=lambda blob: blob[1][:2] != b"\x1f\x8b")
+        number = layer[0].removeprefix("sha256:")
+        file = running.folder / f"storage/docker/registry/v2/blobs/sha256/{number[:2]}/{number}/data"
+        content = bytearray(layer[1])
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+        assert "damaged or tampered with" in refused(verify(image, source), 6)
+
+
+def test_another_package(registry, source, tmp_path):
+    """A store path of other inputs, and one that only refers to it: the first is what differs."""
+    old, new = (
+        "nix/store/" + 32 * letter + f"-libpq-17.{minor}/lib/libpq.so" for letter, minor in ("b5", "c6")
+    )
+    needs = "nix/store/" + 32 * "{}" + "-app-1.0/lib"
+    built = Source(tmp_path / "source")
+    layout = built.builds()
+    layout.holds(layout.image(BASE | {old: b"", needs.format(*(32 * "d")): old.encode()}, APPLICATION))
+    theirs = Layout(tmp_path / "theirs", labels={REVISION: built.revision})
+    theirs.holds(theirs.image(BASE | {new: b"", needs.format(*(32 * "f")): new.encode()}, APPLICATION))
+    sentence = refused(verify(upload(theirs, registry, "verify/package"), built), 6)
+    assert f"layer 1 of 2 differs, which has /{new.removesuffix('/lib/libpq.so')} " in sentence
+    assert f"instead of /{old.removesuffix('/lib/libpq.so')}" in sentence
+
+
+def test_configuration(registry, source, tmp_path):
+    layout = Layout(tmp_path / "labelled", labels={REVISION: source.revision, "more": "hunter2"})
+    layout.holds(layout.image(BASE, APPLICATION))
+    sentence = refused(verify(upload(layout, registry, "verify/config"), source), 6)
+    assert "its configuration differs, in config.Labels" in sentence
+    assert "hunter2" not in sentence
+
+
+@pytest.mark.parametrize("revision", ["dirty", 40 * "a" + "-dirty"])
+def test_tree_with_changes(registry, source, tmp_path, revision):
+    layout = Layout(tmp_path / "dirty", labels={REVISION: revision})
+    layout.holds(layout.image(BASE))
+    sentence = refused(verify(upload(layout, registry, "verify/dirty"), source), 7)
+    assert "from a tree with changes that are in no commit" in sentence
+
+
+@pytest.mark.parametrize(
+    ("labels", "sentence"),
+    [
+        ({}, "does not say which revision it is"),
+        ({REVISION: "main"}, "is no commit of git: 'main'"),
+        ({REVISION: "--upload-pack=touch /tmp/x"}, "is no commit of git"),
+        ({REVISION: 40 * "a"}, f"has no commit {40 * 'a'}: say with --source"),
+    ],
+)
+def test_nothing_to_build(registry, source, tmp_path, labels, sentence):
+    layout = Layout(tmp_path / "other", labels=labels)
+    layout.holds(layout.image(BASE))
+    assert sentence in refused(verify(upload(layout, registry, "verify/nothing"), source), 7)
+
+
+def test_source_that_is_none(registry, source, tmp_path):
+    image = upload(source.builds(), registry, "verify/source")
+    sentence = refused(verify(image, None, "--source", f"file://ann:hunter2@/{tmp_path}/none"), 7)
+    assert "cannot be cloned" in sentence
+    assert "hunter2" not in sentence
+
+
+def test_build_that_fails(registry, source, tmp_path):
+    image = upload(source.builds(), registry, "verify/fails")
+    assert "it cannot be built: nothing is built of it" in refused(
+        verify(image, source, LAYOUTS=str(tmp_path)), 7
+    )
+
+
+def test_input_that_the_mirror_has_dropped(registry, tmp_path):
+    """nixw would go on with newer packages, of which another image is made."""
+    source = Source(tmp_path)
+    lines = (
+        "#!/bin/sh",
+        "echo 'seed: The mirror no longer has pool/main/d/dash_1.deb: Debian replaces packages.' >&2",
+        "echo 'nixw: THE LOCK IS OUT OF DATE: building with newer packages.' >&2",
+        "exec sleep 600",
+    )
+    (source.tree / "nixw").write_text("\n".join(lines))
+    commit(source.tree)
+    layout = source.builds()
+    layout.holds(layout.image(BASE))
+    sentence = refused(verify(upload(layout, registry, "verify/gone"), source), 7)
+    assert "an input can no longer be had: The mirror no longer has pool/main/d/dash_1.deb" in sentence
+
+
+def two(layout: Layout, arm: dict[str, bytes]) -> None:
+    """An index of both architectures in a layout."""
+    first = layout.image(BASE, APPLICATION)
+    layout.architecture = "arm64"
+    layout.holds(layout.index(first, layout.image(BASE, arm)))
+
+
+def test_two_architectures(registry, tmp_path):
+    source = Source(tmp_path)
+    layout = source.builds()
+    two(layout, APPLICATION)
+    done = verify(upload(layout, registry, "verify/two"), source)
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_architectures_of_which_one_differs(registry, tmp_path):
+    source = Source(tmp_path / "source")
+    two(source.builds(), APPLICATION)
+    theirs = Layout(tmp_path / "theirs", labels={REVISION: source.revision})
+    two(theirs, APPLICATION | {"app/urls.py": b"#"})
+    image = upload(theirs, registry, "verify/one-of-two")
+    assert "the image for linux/arm64 is not what" in refused(verify(image, source), 6)
+    assert verify(image, source, "--platform", "linux/amd64").returncode == 0
+
+
+def test_no_such_image(registry, source):
+    for image in (f"{registry.host}/verify/none:1", f"{registry.host}/verify/none@sha256:{64 * '0'}"):
+        assert f"there is no {image}" in refused(verify(f"docker://{image}", source), 5)
+
+
+def test_nobody_listens(source):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{unused.getsockname()[1]}"
+        sentence = refused(verify(f"docker://{host}/{NAME}:1", source), 3)
+    assert "cannot be reached" in sentence
