@@ -194,8 +194,8 @@ pkgs.dockerTools.buildLayeredImage arguments
     inherit pkgs oci;
     tag = tagOr version;
   };
-  # Whether an image in a registry is what its revision builds.
-  inherit (import ../proof { inherit pkgs; }) verify;
+  # Whether an image in a registry is what its revision builds; and what has changed from one image to another.
+  inherit (import ../proof { inherit pkgs; }) verify diff;
   # The same project, run without a container.
   run = import ../run {
     inherit

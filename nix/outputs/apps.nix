@@ -28,5 +28,6 @@ in
   # To be loaded without a file in between.
   image-stream = app "Write the image to standard output" "${image.stream}";
   verify = app "Is an image in a registry what its revision builds?" "${proof.verify}/bin/verify";
+  diff = app "What has changed from one image to another" "${proof.diff}/bin/diff";
   push = app "Push the image to a registry, only the layers that it lacks" "${image.push}/bin/push";
 }

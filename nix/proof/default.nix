@@ -1,10 +1,15 @@
-# `nix run .#verify`: is an image in a registry what its revision builds?
+# `nix run .#verify`: is an image in a registry what its revision builds? `nix run .#diff`: what has changed between two?
 { pkgs }:
 let
   inherit (import ../versions.nix pkgs) python;
+  # Called with skopeo, the certificates of a machine that has none, and more words before the command line.
+  program =
+    name: words:
+    pkgs.writeShellScriptBin name ''
+      exec ${python}/bin/python3 ${./.}/${name}.py ${pkgs.skopeo}/bin/skopeo ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt ${words} "$@"
+    '';
 in
 {
-  verify = pkgs.writeShellScriptBin "verify" ''
-    exec ${python}/bin/python3 ${./.}/verify.py ${pkgs.skopeo}/bin/skopeo ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt "$@"
-  '';
+  verify = program "verify" "";
+  diff = program "diff" "${../image/oci.py}";
 }

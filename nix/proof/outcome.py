@@ -44,4 +44,5 @@ def run(name: str, main: Callable[[], Outcome]) -> Outcome:
 
 
 def say(name: str, sentence: str) -> None:
-    print(f"{name}: {sentence}", file=sys.stderr, flush=True)
+    """One line, whatever others have put into it."""
+    print(f"{name}: {' '.join(sentence.split())}", file=sys.stderr, flush=True)

@@ -20,10 +20,10 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn
 
 import compare
 import rebuild
+from arguments import Arguments, tls_verify
 from images import Image, Named, in_dir, in_layout
 from layers import unpacked
 from outcome import Outcome, Stop, run, say
@@ -33,13 +33,6 @@ from skopeo import Skopeo
 LABEL = "org.opencontainers.image.revision"
 # OCI's names of architectures (Go's GOARCH), and Nix's.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-
-
-class Arguments(argparse.ArgumentParser):
-    """What is wrong with them is one sentence, like everything else."""
-
-    def error(self, message: str) -> NoReturn:
-        raise Stop(Outcome.USAGE, f"{message}; `--help` says what it takes.")
 
 
 def main() -> Outcome:
@@ -63,22 +56,14 @@ def main() -> Outcome:
 
 
 def arguments(words: list[str]) -> argparse.Namespace:
-    parser = Arguments(add_help=False, allow_abbrev=False)
+    """Raises Stop if they are wrong."""
+    parser = Arguments()
     parser.add_argument("image")
     parser.add_argument("--source", default=".")
     parser.add_argument("--output", default="image")
     parser.add_argument("--platform", default="")
-    parser.add_argument(
-        "--tls-verify",
-        nargs="?",
-        const=True,
-        default=True,
-        type=lambda text: {"true": True, "false": False}[text],
-    )
-    try:
-        return parser.parse_args(words)
-    except KeyError:
-        raise Stop(Outcome.USAGE, "--tls-verify is true or false.") from None
+    parser.add_argument("--tls-verify", nargs="?", const=True, default=True, type=tls_verify)
+    return parser.parse_args(words)
 
 
 def fetched(skopeo: Skopeo, reference: Reference, folder: Path) -> Named:

@@ -17,8 +17,8 @@ from tests.container.engine import ROOT
 from tests.container.images import BUILDING, build, copy_tree, path_of_the_machine
 from tests.container.lab import remove_all
 from tests.container.needs import need, unavailable
+from tests.proof.small import commit
 from tests.registry.registry import Registry
-from tests.registry.small import commit
 
 NAME = "team/backend"
 PLAIN = "--dest-tls-verify=false"
@@ -80,7 +80,9 @@ def built(output: str, tree: Path | None) -> Path:
     link = tree.with_name(f"{tree.name}-{output}")
     environment = {**os.environ, "PATH": path_of_the_machine()}
     command = ["./nixw", "build", f".#{output}", "-o", str(link)]
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=BUILDING)
+    done = subprocess.run(
+        command, cwd=tree, env=environment, capture_output=True, text=True, timeout=BUILDING
+    )
     assert done.returncode == 0, done.stderr
     return link.resolve()
 

@@ -12,8 +12,8 @@ import pytest
 
 from tests.container.engine import ROOT
 from tests.container.images import BUILDING, path_of_the_machine
+from tests.proof.small import REVISION, Layout, Source, commit, git
 from tests.registry.conftest import NAME
-from tests.registry.small import REVISION, Layout, Source, commit, git
 
 VERIFY = ROOT / "nix/proof/verify.py"
 PATIENCE = 120
