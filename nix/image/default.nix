@@ -190,7 +190,7 @@ pkgs.dockerTools.buildLayeredImage arguments
   # The same image as a program that writes it to standard output, as an OCI image layout, and as a program that pushes
   # it to a registry.
   inherit stream oci;
-  push = import ./push.nix {
+  push = import ./push {
     inherit pkgs oci;
     tag = tagOr version;
   };

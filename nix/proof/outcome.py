@@ -18,6 +18,8 @@ class Outcome(IntEnum):
     NO_IMAGE = 5
     DIFFERS = 6
     NOT_BUILT = 7
+    NOT_SIGNED = 8
+    OTHER_KEY = 9
     INTERRUPTED = 130
 
 

@@ -18,6 +18,15 @@ SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs
 
 # What skopeo's last words mean. The first that fits counts.
 FAILURES = {
+    r"no signature exists": (Outcome.NOT_SIGNED, "{what} is not signed."),
+    r"rejected: parsing public key|rejected: open ": (
+        Outcome.USAGE,
+        "the key cannot be read: it must be a public key in PEM ({reason}).",
+    ),
+    r"Source image rejected": (
+        Outcome.OTHER_KEY,
+        "{what} is signed, but not by that key, or not as an image of this repository ({reason}).",
+    ),
     r"did not match, expected|does not match provided manifest digest|unexpected EOF": (
         Outcome.DIFFERS,
         "{what} is damaged or tampered with: the registry's bytes are not those that its digest names ({reason}).",
@@ -107,5 +116,6 @@ def failure(reason: str, what: str) -> Stop:
         meaning for pattern, meaning in FAILURES.items() if re.search(pattern, reason, re.IGNORECASE)
     )
     # At its end is why; before that stands what skopeo was about to do.
+    reason = re.sub(r"^.*Source image rejected: ", "", reason)
     reason = re.sub(r"^.*pinging container registry \S+ (Get \"[^\"]*\": )?", "", reason)
     return Stop(outcome, sentence.format(what=what, reason=reason.rstrip(".")))

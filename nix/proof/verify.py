@@ -3,12 +3,14 @@
 It reads the image's label `revision`, builds that revision from a clone, and compares. On stdout: that they agree, in one
 line. Otherwise one sentence on stderr says why not.
 
+  --key FILE             it must be signed, too: by the private half of this public key
   --source URL           the repository to clone; by default that of the current folder
   --output NAME          the image among the flake's outputs; by default `image`
   --platform OS/ARCH     of an index, only this image, as in linux/amd64
   --tls-verify=false     for a registry that speaks plain http, or whose certificate is not to be checked
 
-Exit codes: 0 they agree; 6 they differ; 7 it cannot be built, so nothing is known; 2 an argument is wrong, 3 the registry
+Exit codes: 0 they agree; 6 they differ; 7 it cannot be built, so nothing is known; 8 it is not
+signed, 9 it is signed by another key; 2 an argument is wrong, 3 the registry
 cannot be reached, 4 it refuses the credentials, 5 it has no such image, 1 another reason; 130 interrupted.
 """
 
@@ -28,6 +30,7 @@ from images import Image, Named, in_dir, in_layout
 from layers import unpacked
 from outcome import Outcome, Stop, run, say
 from reference import Reference, read_reference
+from signature import signed_by
 from skopeo import Skopeo
 
 LABEL = "org.opencontainers.image.revision"
@@ -45,13 +48,15 @@ def main() -> Outcome:
     skopeo = Skopeo(program, certificates, options.tls_verify)
     with tempfile.TemporaryDirectory(prefix="verify-") as scratch:
         folder = Path(scratch)
-        found = fetched(skopeo, reference, folder / "image")
+        signed = signed_by(options.key, folder / "policy") if options.key else ([], None)
+        found = fetched(skopeo, reference, folder / "image", *signed)
         images = chosen(found, options.platform, reference)
         revision = revision_of(images, reference)
         tree = cloned(options.source, revision, folder / "source")
         same = [agrees(skopeo, image, tree, options.output, revision, folder) for image in images]
     packed = "" if all(same) else ": the same configuration and layers, packed otherwise"
-    print(f"{reference.at(found.digest)} is what {revision} builds, bit for bit{packed}.")
+    key = f", and is signed by {options.key}" if options.key else ""
+    print(f"{reference.at(found.digest)} is what {revision} builds, bit for bit{packed}{key}.")
     return Outcome.OK
 
 
@@ -59,6 +64,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     """Raises Stop if they are wrong."""
     parser = Arguments()
     parser.add_argument("image")
+    parser.add_argument("--key", default="")
     parser.add_argument("--source", default=".")
     parser.add_argument("--output", default="image")
     parser.add_argument("--platform", default="")
@@ -66,9 +72,12 @@ def arguments(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def fetched(skopeo: Skopeo, reference: Reference, folder: Path) -> Named:
+def fetched(
+    skopeo: Skopeo, reference: Reference, folder: Path, options: list[str], policy: Path | None
+) -> Named:
     """All of what the reference names. Raises Stop; that digests are kept is skopeo's doing, and looked at here."""
-    skopeo.fetch(f"docker://{reference}", folder, str(reference), "--all", "--preserve-digests")
+    copy = ("--all", "--preserve-digests", *options)
+    skopeo.fetch(f"docker://{reference}", folder, str(reference), *copy, policy=policy)
     found = in_dir(folder)
     if reference.digest not in ("", found.digest):
         raise Stop(Outcome.DIFFERS, f"the registry answers {reference} with {found.digest}.")

@@ -1,11 +1,13 @@
 """`nix run .#push -- DESTINATION [OPTIONS]`: an image into a registry.
 
+With --sign KEY it is signed as cosign would do it; KEY is a file, and COSIGN_PASSWORD its passphrase.
 DESTINATION is docker://HOST[:PORT]/NAME[:TAG]; without a tag it gets the project's version. OPTIONS are those of `skopeo copy`.
 Credentials are those of `docker login`, `podman login` and `skopeo login`, or of the file that REGISTRY_AUTH_FILE names.
 On stdout: progress, if that is a terminal; last, what was pushed as HOST/NAME@DIGEST.
 
 Exit codes: 0 pushed; 1 the copy failed for another reason than these: 2 the destination or an option is wrong,
-3 the registry cannot be reached, or is none, 4 it refuses the credentials, or got none; 130 interrupted.
+3 the registry cannot be reached, or is none, 4 it refuses the credentials, or got none, 5 the key
+cannot be used; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from signing import signing
 
 # OCI distribution-spec 1.0, "Pulling manifests", for name and tag.
 DESTINATION = re.compile(
@@ -38,6 +42,11 @@ FAILURES = {
     r"unknown (shorthand )?flag|flag needs an argument|invalid argument|arguments expected": (
         2,
         "skopeo does not take these options ({reason}); `skopeo copy --help` lists those it takes.",
+    ),
+    r"(initializing|reading) private key": (
+        5,
+        "the key cannot be used ({reason}): it must be a private key as cosign writes it, and COSIGN_PASSWORD its"
+        + " passphrase. Nothing was sent.",
     ),
     r"unauthorized|authentication required|access to the resource is denied|\bdenied: |forbidden": (
         4,
@@ -77,7 +86,11 @@ def main() -> int:
     try:
         destination = read_destination(arguments, tag)
         announce(Path(layout), destination[0])
-        digest = copy(skopeo, layout, destination, arguments[1:], environment(certificates))
+        with signing(arguments[1:]) as options:
+            digest = copy(skopeo, layout, destination, options, environment(certificates))
+    except ValueError as error:
+        print(f"push: {error}.", file=sys.stderr)
+        return 2
     except PushError as error:
         print(f"push: {error}", file=sys.stderr)
         return error.code
