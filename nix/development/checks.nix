@@ -121,7 +121,7 @@ in
   }/bin/bench ${pytest "tests/bench"}";
   sbom = check "sbom" "IMAGE=${image} SBOM=${image.sbom} LABELS=${labels} ${pytest "tests/sbom"}";
   oci = check "oci" "IMAGE=${image} OCI=${image.oci} PUSH=${image.push}/bin/push ${pytest "tests/oci"}";
-  proof = check "proof" "OCI=${image.oci} ${pytest "tests/proof"}";
+  proof = check "proof" "OCI=${image.oci} REFERRERS=${image.referrers} ${pytest "tests/proof"}";
   proxy = check "proxy" "CONFIGURATION=${../../deploy/haproxy.cfg} HAPROXY=${pkgs.haproxy}/bin/haproxy ${pytest "tests/proxy"}";
   requirement = check "requirement" (
     lib.throwIfNot (

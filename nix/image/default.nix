@@ -173,6 +173,17 @@ let
 
   stream = pkgs.dockerTools.streamLayeredImage arguments;
   oci = import ./oci.nix { inherit pkgs name stream; };
+  referrers = import ./referrers {
+    inherit
+      pkgs
+      name
+      oci
+      sbom
+      revision
+      ;
+    inherit (project.python) system;
+    source = arguments.config.Labels."org.opencontainers.image.source" or null;
+  };
 in
 pkgs.dockerTools.buildLayeredImage arguments
 // {
@@ -190,8 +201,11 @@ pkgs.dockerTools.buildLayeredImage arguments
   # The same image as a program that writes it to standard output, as an OCI image layout, and as a program that pushes
   # it to a registry.
   inherit stream oci;
+  # What a push puts beside it.
+  inherit referrers;
   push = import ./push {
     inherit pkgs oci;
+    referrers = [ referrers ];
     tag = tagOr version;
   };
   # Whether an image in a registry is what its revision builds; and what has changed from one image to another.

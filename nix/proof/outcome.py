@@ -20,6 +20,7 @@ class Outcome(IntEnum):
     NOT_BUILT = 7
     NOT_SIGNED = 8
     OTHER_KEY = 9
+    BESIDE = 10
     INTERRUPTED = 130
 
 

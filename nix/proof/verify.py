@@ -6,17 +6,19 @@ line. Otherwise one sentence on stderr says why not.
   --key FILE             it must be signed, too: by the private half of this public key
   --source URL           the repository to clone; by default that of the current folder
   --output NAME          the image among the flake's outputs; by default `image`
+  --no-referrers         do not look for its bill of materials and its provenance, which a push puts beside it
   --platform OS/ARCH     of an index, only this image, as in linux/amd64
   --tls-verify=false     for a registry that speaks plain http, or whose certificate is not to be checked
 
 Exit codes: 0 they agree; 6 they differ; 7 it cannot be built, so nothing is known; 8 it is not
-signed, 9 it is signed by another key; 2 an argument is wrong, 3 the registry
+signed, 9 it is signed by another key; 10 beside it lies not what its revision builds; 2 an argument is wrong, 3 the registry
 cannot be reached, 4 it refuses the credentials, 5 it has no such image, 1 another reason; 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import re
 import sys
@@ -26,6 +28,7 @@ from pathlib import Path
 import compare
 import rebuild
 from arguments import Arguments, tls_verify
+from attached import check_attached
 from images import Image, Named, in_dir, in_layout
 from layers import unpacked
 from outcome import Outcome, Stop, run, say
@@ -54,6 +57,10 @@ def main() -> Outcome:
         revision = revision_of(images, reference)
         tree = cloned(options.source, revision, folder / "source")
         same = [agrees(skopeo, image, tree, options.output, revision, folder) for image in images]
+        for image in images if all(same) and not options.no_referrers else []:
+            number = image.digest.removeprefix("sha256:")
+            if built := referrers(tree, options.output, image, folder / f"referrers-{number}"):
+                check_attached(skopeo, reference, image.digest, built, folder / f"beside-{number}", *signed)
     packed = "" if all(same) else ": the same configuration and layers, packed otherwise"
     key = f", and is signed by {options.key}" if options.key else ""
     print(f"{reference.at(found.digest)} is what {revision} builds, bit for bit{packed}{key}.")
@@ -67,6 +74,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--key", default="")
     parser.add_argument("--source", default=".")
     parser.add_argument("--output", default="image")
+    parser.add_argument("--no-referrers", action="store_true")
     parser.add_argument("--platform", default="")
     parser.add_argument("--tls-verify", nargs="?", const=True, default=True, type=tls_verify)
     return parser.parse_args(words)
@@ -134,8 +142,8 @@ def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str,
     """
     say("verify", f"building {revision} for {image.platform} ...")
     number = image.digest.removeprefix("sha256:")
-    environment = {"NIXW_PACKAGES": package_set(image)} if package_set(image) else {}
-    layout = rebuild.build(tree, attribute(output, image.platform), folder / f"result-{number}", environment)
+    name = f"{attribute(output, image.platform)}.oci"
+    layout = rebuild.build(tree, name, folder / f"result-{number}", environment_of(image))
     built = next((each for each in in_layout(layout).images if each.platform == image.platform), None)
     if built is None:
         raise Stop(Outcome.NOT_BUILT, f"{revision} builds no image for {image.platform} here.")
@@ -155,26 +163,38 @@ def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str,
     return False
 
 
+def referrers(tree: Path, output: str, image: Image, link: Path) -> Path | None:
+    """The layout of what belongs beside the image; None if it is of a revision that builds nothing of that kind."""
+    try:
+        return rebuild.build(
+            tree, f"{attribute(output, image.platform)}.referrers", link, environment_of(image)
+        )
+    except Stop as stop:
+        if "does not provide attribute" in str(stop):
+            return None
+        raise
+
+
 def differs(image: Image, revision: str) -> str:
     return f"the image for {image.platform} is not what {revision} builds:"
 
 
 def attribute(output: str, platform_of_image: str) -> str:
-    """What of the flake is that image's layout."""
+    """What of the flake is the image for that platform."""
     architecture = platform_of_image.partition("/")[2]
     here = ARCHITECTURES.get(platform.machine(), platform.machine())
-    return f"{output}.oci" if architecture == here else f"{output}-{architecture}.oci"
+    return output if architecture == here else f"{output}-{architecture}"
 
 
-def package_set(image: Image) -> str:
+def environment_of(image: Image) -> dict[str, str]:
     """Of which package set it was made, for nixw: Debian's versions have a revision behind a dash.
 
     It is only where to begin: made of the other one, the digests differ.
     """
     entrypoint = (image.config.get("config") or {}).get("Entrypoint")
     if found := re.search(r"/nix/store/[0-9a-z]{32}-tini-[0-9.]+(-)?", str(entrypoint)):
-        return "debian" if found[1] else "nixpkgs"
-    return ""
+        return {"NIXW_PACKAGES": os.environ.get("NIXW_PACKAGES") or ("debian" if found[1] else "nixpkgs")}
+    return {}
 
 
 if __name__ == "__main__":

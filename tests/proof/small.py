@@ -18,6 +18,11 @@ REVISION = "org.opencontainers.image.revision"
 # It takes `build .#ATTRIBUTE --out-link LINK`, as verify calls it.
 NIXW = """#!/bin/sh
 built="$LAYOUTS/$(git rev-parse HEAD)"
+case $2 in *.referrers)
+  built=$built-referrers
+  [ -e "$built" ] || { echo "error: flake does not provide attribute $2" >&2; exit 1; }
+  ;;
+esac
 [ -e "$built" ] || { echo "error: nothing is built of it" >&2; exit 1; }
 ln -s "$built" "$4"
 """

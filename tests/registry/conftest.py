@@ -22,13 +22,14 @@ from tests.registry.registry import Registry
 
 NAME = "team/backend"
 PLAIN = "--dest-tls-verify=false"
+ALONE = "--no-referrers"
 # The edit, and what it changes that can be seen from without.
 EDITED, BEFORE, AFTER = "backend/core/health.py", '"no-store"', '"no-store, no-cache"'
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """An image in a registry: what moved there, and the OCI layout that it came from."""
+    """An image in a registry, without what belongs beside it: what moved there, and the OCI layout that it came from."""
 
     reference: str
     uploads: list[str]
@@ -90,7 +91,7 @@ def built(output: str, tree: Path | None) -> Path:
 def pushed(registry: Registry, tag: str, tree: Path | None = None) -> Pushed:
     layout = built("oci", tree)
     before = len(registry.uploads())
-    done = push(f"docker://{registry.host}/{NAME}:{tag}", PLAIN, tree=tree)
+    done = push(f"docker://{registry.host}/{NAME}:{tag}", PLAIN, ALONE, tree=tree)
     assert done.returncode == 0, done.stderr
     return Pushed(done.stdout.strip(), registry.uploads()[before:], layout, tree)
 

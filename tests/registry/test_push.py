@@ -13,7 +13,7 @@ import pytest
 from tests.container.engine import ROOT, docker
 from tests.container.images import BUILDING, build, described, load
 from tests.container.lab import Images, Lab, Server, start_server
-from tests.registry.conftest import AFTER, EDITED, NAME, PLAIN, built, push
+from tests.registry.conftest import AFTER, ALONE, EDITED, NAME, PLAIN, built, push
 
 
 def test_first_push_moves_each_blob_once(registry, first):
@@ -29,7 +29,7 @@ def test_it_says_what_it_pushed(registry, first):
 
 def test_push_again_moves_nothing(registry, first):
     uploads, stored = registry.uploads(), registry.blobs()
-    done = push(f"docker://{registry.host}/{NAME}:again", PLAIN)
+    done = push(f"docker://{registry.host}/{NAME}:again", PLAIN, ALONE)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == first.reference
     assert registry.uploads() == uploads
@@ -38,7 +38,7 @@ def test_push_again_moves_nothing(registry, first):
 
 def test_without_a_tag_it_gets_the_version(registry, first):
     version = tomllib.loads((ROOT / "backend/pyproject.toml").read_text())["project"]["version"]
-    done = push(f"docker://{registry.host}/team/untagged", PLAIN)
+    done = push(f"docker://{registry.host}/team/untagged", PLAIN, ALONE)
     assert done.returncode == 0, done.stderr
     assert registry.tags("team/untagged") == {version: first.digest}
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.container.engine import ROOT
-from tests.container.images import BUILDING, path_of_the_machine
-from tests.proof.small import REVISION, Layout, Source, commit, git
+from tests.proof.small import REVISION, Layout, Source, commit
 from tests.registry.conftest import NAME
 
 VERIFY = ROOT / "nix/proof/verify.py"
@@ -29,22 +28,6 @@ def source(tmp_path_factory) -> Source:
     layout = source.builds()
     layout.holds(layout.image(BASE, APPLICATION))
     return source
-
-
-def test_this_project(edited):
-    """As documented: from the label, by the source's own nixw, from a clone."""
-    command = ["./nixw", "run", ".#verify", "--", f"docker://{edited.reference}", "--tls-verify=false"]
-    done = subprocess.run(
-        command,
-        cwd=edited.tree,
-        env={**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=BUILDING,
-    )
-    assert done.returncode == 0, done.stderr
-    revision = git(edited.tree, "rev-parse", "HEAD").strip()
-    assert done.stdout == f"{edited.reference} is what {revision} builds, bit for bit.\n"
 
 
 def verify(image: str, source: Source | None, *options: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -3,6 +3,8 @@
   pkgs,
   # The layout, from ../oci.nix.
   oci,
+  # What belongs beside it, a list of layouts from ../referrers.
+  referrers,
   # The tag of what is pushed without one.
   tag,
 }:
@@ -11,6 +13,6 @@ let
   inherit (import ../../versions.nix pkgs) python;
 in
 pkgs.writeShellScriptBin "push" ''
-  exec ${python}/bin/python3 ${./.}/push.py ${pkgs.skopeo}/bin/skopeo ${oci} \
+  exec ${python}/bin/python3 ${./.}/push.py ${pkgs.skopeo}/bin/skopeo ${oci} ${lib.concatStringsSep ":" referrers} \
     ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt ${lib.escapeShellArg tag} "$@"
 ''

@@ -1,5 +1,6 @@
 """`nix run .#push -- DESTINATION [OPTIONS]`: an image into a registry.
 
+Beside it go its bill of materials and its provenance, but for --no-referrers.
 With --sign KEY it is signed as cosign would do it; KEY is a file, and COSIGN_PASSWORD its passphrase.
 DESTINATION is docker://HOST[:PORT]/NAME[:TAG]; without a tag it gets the project's version. OPTIONS are those of `skopeo copy`.
 Credentials are those of `docker login`, `podman login` and `skopeo login`, or of the file that REGISTRY_AUTH_FILE names.
@@ -7,7 +8,7 @@ On stdout: progress, if that is a terminal; last, what was pushed as HOST/NAME@D
 
 Exit codes: 0 pushed; 1 the copy failed for another reason than these: 2 the destination or an option is wrong,
 3 the registry cannot be reached, or is none, 4 it refuses the credentials, or got none, 5 the key
-cannot be used; 130 interrupted.
+cannot be used, 6 it is pushed, but not what belongs beside it; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from attach import attach
 from signing import signing
 
 # OCI distribution-spec 1.0, "Pulling manifests", for name and tag.
@@ -36,6 +39,9 @@ SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs
 
 # When a registry that accepts connections but never answers is given up.
 TIMEOUT = "1h"
+
+# The option to push the image and nothing beside it.
+ALONE = "--no-referrers"
 
 # What skopeo's last words mean: exit code and sentence. The first that fits counts.
 FAILURES = {
@@ -79,15 +85,20 @@ class PushError(Exception):
 
 
 def main() -> int:
-    skopeo, layout, certificates, tag, *arguments = sys.argv[1:]
+    skopeo, layout, referrers, certificates, tag, *arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
         print(__doc__.strip())
         return 0
     try:
         destination = read_destination(arguments, tag)
         announce(Path(layout), destination[0])
-        with signing(arguments[1:]) as options:
-            digest = copy(skopeo, layout, destination, options, environment(certificates))
+        program = Skopeo(skopeo, environment(certificates))
+        with signing([word for word in arguments[1:] if word != ALONE]) as options:
+            digest = copy(program, layout, destination, options)
+            print(f"{host(destination)}/{destination['name']}@{digest}", flush=True)
+            # In another format it is another manifest than the one that they are about.
+            if ALONE not in arguments[1:] and digest == digest_of(Path(layout)):
+                put_beside(program, [*map(Path, referrers.split(":"))], destination, options)
     except ValueError as error:
         print(f"push: {error}.", file=sys.stderr)
         return 2
@@ -96,7 +107,6 @@ def main() -> int:
         return error.code
     except KeyboardInterrupt:
         return 130
-    print(f"{destination['host']}{destination['port'] or ''}/{destination['name']}@{digest}")
     return 0
 
 
@@ -113,6 +123,12 @@ def read_destination(arguments: list[str], tag: str) -> re.Match[str]:
     if "@" in arguments[0]:
         raise PushError(2, f"a destination has neither credentials nor a digest in it; write {EXAMPLE}.")
     raise PushError(2, f'"{arguments[0]}" is not a destination; write {EXAMPLE}.')
+
+
+def digest_of(layout: Path) -> str:
+    """What the layout holds, by its digest there."""
+    (descriptor,) = json.loads((layout / "index.json").read_text())["manifests"]
+    return str(descriptor["digest"])
 
 
 def announce(layout: Path, destination: str) -> None:
@@ -134,32 +150,66 @@ def environment(certificates: str) -> dict[str, str]:
     return dict(os.environ) if known else {**os.environ, "SSL_CERT_FILE": certificates}
 
 
-def copy(
-    skopeo: str, layout: str, destination: re.Match[str], options: list[str], environment: dict[str, str]
-) -> str:
-    """Copy the image; return its manifest's digest. What skopeo's log says meanwhile goes on to stderr.
+@dataclass(frozen=True)
+class Skopeo:
+    """The program, and its environment."""
 
-    Raises:
-        PushError: it was not copied.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        digest = Path(scratch, "digest")
-        # A policy says whose images may be read. This one comes from the Nix store.
-        command = [skopeo, "--insecure-policy", "--command-timeout", TIMEOUT, "copy"]
-        # Without a terminal, skopeo would only list all layers, those too that it skips.
-        command += [] if sys.stdout.isatty() else ["--quiet"]
-        command += [*options, "--digestfile", str(digest), f"oci:{layout}", destination[0]]
+    path: str
+    environment: dict[str, str]
+
+    def copy(self, options: list[str], source: str, target: str) -> str:
+        """Copy an image. What skopeo's log says meanwhile goes on to stderr. Returns why not, or ""."""
+        # A policy says whose images may be read. These come from the Nix store, or are an index that is added to.
+        command = [
+            self.path,
+            "--insecure-policy",
+            "--command-timeout",
+            TIMEOUT,
+            "copy",
+            *options,
+            source,
+            target,
+        ]
         reason = ""
-        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True) as process:
             assert process.stderr
             for line in filter(str.strip, process.stderr):
                 if "level=fatal" in line or "level=" not in line:
                     reason = message(line)
                 else:
                     sys.stderr.write(line)
-        if process.returncode == 0:
+        return "" if process.returncode == 0 else reason or f"skopeo ended with {process.returncode}"
+
+
+def copy(skopeo: Skopeo, layout: str, destination: re.Match[str], options: list[str]) -> str:
+    """Copy the image; return its manifest's digest.
+
+    Raises:
+        PushError: it was not copied.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        digest = Path(scratch, "digest")
+        # Without a terminal, skopeo would only list all layers, those too that it skips.
+        quiet = [] if sys.stdout.isatty() else ["--quiet"]
+        reason = skopeo.copy([*quiet, *options, "--digestfile", str(digest)], f"oci:{layout}", destination[0])
+        if not reason:
             return digest.read_text().strip()
-    raise failure(reason or f"skopeo ended with {process.returncode}", destination)
+    raise failure(reason, destination)
+
+
+def put_beside(skopeo: Skopeo, referrers: list[Path], destination: re.Match[str], options: list[str]) -> None:
+    """The bills of materials and the provenances. Raises PushError if they are not there."""
+    repository = f"docker://{host(destination)}/{destination['name']}"
+    for layout in referrers:
+        if reason := attach(layout, repository, ["--quiet", *options], skopeo.copy):
+            raise PushError(
+                6,
+                f"the image is in the registry, but not what belongs beside it: {reason}; {ALONE} pushes without.",
+            )
+
+
+def host(destination: re.Match[str]) -> str:
+    return f"{destination['host']}{destination['port'] or ''}"
 
 
 def message(line: str) -> str:
@@ -177,8 +227,7 @@ def failure(reason: str, destination: re.Match[str]) -> PushError:
     # At its end is why; before that stands what skopeo was about to do.
     reason = re.sub(r"^.*sha256:[0-9a-f]{64}.*?: ", "", reason)
     reason = re.sub(r'^pinging container registry \S+ (Get "[^"]*": )?', "", reason).rstrip(".")
-    host = destination["host"] + (destination["port"] or "")
-    return PushError(code, sentence.format(host=host, name=destination["name"], reason=reason))
+    return PushError(code, sentence.format(host=host(destination), name=destination["name"], reason=reason))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,181 @@
+"""What a push puts beside an image: a bill of materials and a provenance, and what `verify` says if they are others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.container.engine import ROOT
+from tests.container.images import BUILDING, path_of_the_machine
+from tests.proof.small import Source, git
+from tests.registry.conftest import PLAIN, built, push
+from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verify
+
+KINDS = {"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}
+
+
+def listed(registry, name: str, digest: str) -> list[dict]:
+    """What the tag of the image's digest lists, from the registry's files."""
+    tag = registry.tags(name)[digest.replace(":", "-")]
+    return json.loads(registry.blobs()[tag])["manifests"]
+
+
+@pytest.fixture(scope="module")
+def complete(registry, edited) -> str:
+    """The image of a commit, pushed as documented; where it is, by digest."""
+    done = push(f"docker://{registry.host}/attached/this:1", PLAIN, tree=edited.tree)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_push_puts_them_beside(registry, edited, complete):
+    """Each has the image as its subject, and is byte for byte what was built."""
+    assert complete == f"{registry.host}/attached/this@{edited.digest}"
+    found = listed(registry, "attached/this", edited.digest)
+    assert {each["artifactType"] for each in found} == KINDS
+    layout = built("image.referrers", edited.tree)
+    blobs = registry.blobs()
+    for each in found:
+        manifest = json.loads(blobs[each["digest"]])
+        assert manifest["subject"]["digest"] == edited.digest
+        (layer,) = manifest["layers"]
+        for digest in (each["digest"], layer["digest"]):
+            assert blobs[digest] == (layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()
+
+
+def test_provenance_names_image_and_commit(registry, edited, complete):
+    (found,) = [each for each in listed(registry, "attached/this", edited.digest) if "in-toto" in each["artifactType"]]
+    blobs = registry.blobs()
+    (layer,) = json.loads(blobs[found["digest"]])["layers"]
+    statement = json.loads(blobs[layer["digest"]])
+    assert statement["subject"][0]["digest"] == {"sha256": edited.digest.removeprefix("sha256:")}
+    commit = {"gitCommit": git(edited.tree, "rev-parse", "HEAD").strip()}
+    dependencies = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
+    assert commit in [each["digest"] for each in dependencies]
+
+
+def test_push_again_moves_nothing(registry, edited, complete):
+    uploads, stored = registry.uploads(), registry.blobs()
+    done = push(f"docker://{registry.host}/attached/this:again", PLAIN, tree=edited.tree)
+    assert (done.returncode, done.stdout.strip()) == (0, complete), done.stderr
+    assert (registry.uploads(), registry.blobs()) == (uploads, stored)
+
+
+def test_the_whole_is_verified(edited, complete):
+    """As documented: from the label, by the source's own nixw, from a clone."""
+    command = ["./nixw", "run", ".#verify", "--", f"docker://{complete}", "--tls-verify=false"]
+    done = subprocess.run(
+        command,
+        cwd=edited.tree,
+        env={**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=BUILDING,
+    )
+    assert done.returncode == 0, done.stderr
+    revision = git(edited.tree, "rev-parse", "HEAD").strip()
+    assert done.stdout == f"{complete} is what {revision} builds, bit for bit.\n"
+
+
+@pytest.fixture
+def source(tmp_path) -> Source:
+    """The source of a small image, and of what belongs beside it."""
+    source = Source(tmp_path / "source")
+    layout = source.builds()
+    layout.holds(layout.image(BASE, APPLICATION))
+    make_referrers(layout.path, b'{"components": []}', Path(f"{layout.path}-referrers"))
+    return source
+
+
+def make_referrers(layout: Path, sbom: bytes, out: Path) -> None:
+    """The program that makes them, of a derivation that needs nothing."""
+    folder = out.parent
+    (folder / "sbom").write_bytes(sbom)
+    (folder / "drv").write_text(
+        'Derive([("out","/nix/store/x-image","","")],[],[],"s","b",[],[("name","image")])'
+    )
+    project = {"name": "small", "revision": None, "source": None, "system": "x86_64-linux"}
+    (folder / "project").write_text(json.dumps(project))
+    command = [
+        sys.executable,
+        ROOT / "nix/image/referrers/referrers.py",
+        layout,
+        folder / "sbom",
+        folder / "drv",
+    ]
+    subprocess.run([*command, folder / "project", out], check=True)
+
+
+def attach(layout: Path, registry, name: str) -> None:
+    """The program that puts them beside an image."""
+    code = (
+        "import subprocess, sys; from pathlib import Path; from attach import attach\n"
+        "def copy(options, source, target):\n"
+        "    command = ['skopeo', '--insecure-policy', 'copy', '--quiet', *options, source, target]\n"
+        "    return subprocess.run(command, capture_output=True, text=True).stderr\n"
+        "print(attach(Path(sys.argv[1]), sys.argv[2], ['--dest-tls-verify=false'], copy), end='')\n"
+    )
+    command = [sys.executable, "-c", code, layout, f"docker://{registry.host}/{name}"]
+    done = subprocess.run(command, cwd=ROOT / "nix/image/push", check=True, capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+def test_verify_compares_them(registry, source):
+    layout = source.builds()
+    image = upload(layout, registry, "attached/right")
+    attach(Path(f"{layout.path}-referrers"), registry, "attached/right")
+    done = verify(image, source)
+    assert done.returncode == 0, done.stderr
+
+
+def test_attached_again_nothing_moves(registry, source):
+    layout = source.builds()
+    upload(layout, registry, "attached/again")
+    attach(Path(f"{layout.path}-referrers"), registry, "attached/again")
+    before, uploads = registry.blobs(), registry.uploads()
+    attach(Path(f"{layout.path}-referrers"), registry, "attached/again")
+    assert (registry.blobs(), registry.uploads()) == (before, uploads)
+
+
+def test_what_others_have_put_there_stays(registry, source, tmp_path):
+    layout = source.builds()
+    image = upload(layout, registry, "attached/more")
+    make_referrers(layout.path, b'{"components": [], "serialNumber": "theirs"}', tmp_path / "theirs")
+    for each in (tmp_path / "theirs", Path(f"{layout.path}-referrers")):
+        attach(each, registry, "attached/more")
+    assert len(listed(registry, "attached/more", image.partition("@")[2])) == 4
+    assert verify(image, source).returncode == 0
+
+
+def test_registry_that_has_nothing_beside_it(registry, source):
+    image = upload(source.builds(), registry, "attached/none")
+    sentence = refused(verify(image, source), 10)
+    assert "has neither bill of materials nor provenance" in sentence
+    assert verify(image, source, "--no-referrers").returncode == 0
+
+
+def test_another_bill_of_materials(registry, source, tmp_path):
+    layout = source.builds()
+    image = upload(layout, registry, "attached/other")
+    make_referrers(layout.path, b'{"components": [{"name": "nothing-to-see"}]}', tmp_path / "theirs")
+    attach(tmp_path / "theirs", registry, "attached/other")
+    assert "its bill of materials sha256:" in refused(verify(image, source), 10)
+
+
+def test_registry_that_has_forgotten_them(own_registry, source):
+    """It collects what no tag names, as some do, but keeps the list."""
+    with own_registry.running() as running:
+        layout = source.builds()
+        image = upload(layout, running, "attached/gone")
+        attach(Path(f"{layout.path}-referrers"), running, "attached/gone")
+        for each in listed(running, "attached/gone", image.partition("@")[2]):
+            revisions = (
+                running.folder / "storage/docker/registry/v2/repositories/attached/gone/_manifests/revisions"
+            )
+            (revisions / each["digest"].replace(":", "/") / "link").unlink()
+        assert "but has it no more" in refused(verify(image, source), 10)
