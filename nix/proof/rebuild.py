@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -95,15 +96,21 @@ def build(tree: Path, attribute: str, link: Path, environment: dict[str, str]) -
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        start_new_session=True,
     ) as process:
         assert process.stderr
-        for line in filter(str.strip, process.stderr):
-            lines.append(line.strip())
-            if RENEWED in line:
-                process.terminate()
-                break
-            sys.stderr.write(line)
-        process.stderr.read()
+        try:
+            for line in filter(str.strip, process.stderr):
+                lines.append(line.strip())
+                if RENEWED in line:
+                    break
+                sys.stderr.write(line)
+            else:
+                process.wait()
+        finally:
+            # With all that it has started, which else would go on: also at an interrupt.
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
     found = [match for line in lines if (match := GONE.search(line))]
     if found:
         raise Stop(Outcome.NOT_BUILT, f"an input can no longer be had: {found[-1][0].rstrip('.')}.")

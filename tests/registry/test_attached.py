@@ -49,7 +49,9 @@ def test_push_puts_them_beside(registry, edited, complete):
 
 
 def test_provenance_names_image_and_commit(registry, edited, complete):
-    (found,) = [each for each in listed(registry, "attached/this", edited.digest) if "in-toto" in each["artifactType"]]
+    (found,) = [
+        each for each in listed(registry, "attached/this", edited.digest) if "in-toto" in each["artifactType"]
+    ]
     blobs = registry.blobs()
     (layer,) = json.loads(blobs[found["digest"]])["layers"]
     statement = json.loads(blobs[layer["digest"]])

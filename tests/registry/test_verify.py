@@ -180,7 +180,7 @@ def test_input_that_the_mirror_has_dropped(registry, tmp_path):
         "#!/bin/sh",
         "echo 'seed: The mirror no longer has pool/main/d/dash_1.deb: Debian replaces packages.' >&2",
         "echo 'nixw: THE LOCK IS OUT OF DATE: building with newer packages.' >&2",
-        "exec sleep 600",
+        "sleep 600",
     )
     (source.tree / "nixw").write_text("\n".join(lines))
     commit(source.tree)
