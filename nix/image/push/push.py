@@ -171,7 +171,11 @@ class Skopeo:
             target,
         ]
         reason = ""
-        with subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True) as process:
+        # Of an index it tells even the quiet, on the stdout that is for one line.
+        stdout = subprocess.DEVNULL if "--quiet" in options else None
+        with subprocess.Popen(
+            command, env=self.environment, stdout=stdout, stderr=subprocess.PIPE, text=True
+        ) as process:
             assert process.stderr
             for line in filter(str.strip, process.stderr):
                 if "level=fatal" in line or "level=" not in line:
