@@ -72,7 +72,7 @@ def listed(artifacts: list[dict[str, Any]], tag: str, options: list[str], copy: 
     """Add the artifacts to the index under the tag, if they are not in it."""
     with tempfile.TemporaryDirectory(prefix="push-") as scratch:
         before = Path(scratch, "before")
-        why = copy([*for_source(options), "--multi-arch", "index-only"], tag, f"dir:{before}")
+        why = copy(["--quiet", *for_source(options), "--multi-arch", "index-only"], tag, f"dir:{before}")
         if why and not NONE.search(why):
             return why
         known = [] if why else json.loads((before / "manifest.json").read_text()).get("manifests", [])
