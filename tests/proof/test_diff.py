@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,20 @@ def test_an_image_that_says_nothing_of_itself(tmp_path, two):
     found = told(two[0], layout.path)
     assert (found["packages"], found["variables"], found["exit_codes"]) == (None, None, None)
     assert "one of the two images does not say" in diff(two[0], layout.path).stdout
+
+
+@pytest.mark.parametrize("suffix", ["", ":gz"])
+def test_archives_are_the_layouts_that_a_push_makes_of_them(tmp_path, two, suffix):
+    """As `docker save` writes one, and a layout in an archive."""
+    saved, packed = tmp_path / "saved", tmp_path / "packed.tar"
+    copy = ["skopeo", "--insecure-policy", "copy", "--quiet", f"oci:{two[1]}"]
+    subprocess.run([*copy, f"docker-archive:{saved}:shop:2"], check=True, capture_output=True)
+    with tarfile.open(packed, f"w{suffix}") as archive:
+        archive.add(two[1], "")
+    if suffix:
+        saved.write_bytes(gzip.compress(saved.read_bytes()))
+    assert told(packed, two[1])["pull"] == {"layers": 0, "bytes": 0}
+    assert told(two[0], saved)["packages"] == told(two[0], two[1])["packages"]
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"\x1f\x8b\x08\x00broken"])

@@ -1,4 +1,4 @@
-"""`nix run .#diff` as documented: this project's image in a registry, in an archive, and built from a revision."""
+"""`nix run .#diff` as documented: this project's image in a registry, and built from a revision."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import os
 import subprocess
 from typing import Any
 
-from tests.container.engine import ROOT
-from tests.container.images import BUILDING, build, path_of_the_machine
+from tests.container.images import BUILDING, path_of_the_machine
 
 
 def diff(tree, *words: str) -> dict[str, Any]:
@@ -31,9 +30,3 @@ def test_of_an_edit_a_node_pulls_one_layer(first, edited):
     new = set(edited.layers + [edited.config]) - set(first.layers + [first.config])
     assert found["pull"] == {"layers": 1, "bytes": sum(len(blobs[digest]) for digest in new)}
     assert (found["packages"], found["variables"], found["exit_codes"]) == ([], [], [])
-
-
-def test_an_archive_is_the_image_that_is_pushed(first):
-    found = diff(ROOT, str(build("image")), f"docker://{first.reference}")
-    assert found["pull"] == {"layers": 0, "bytes": 0}
-    assert found["old"] == found["new"]
