@@ -68,8 +68,9 @@ def read_image(
         concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
     ):
         for number, member in enumerate(members):
-            content = members.extractfile(member)
-            if content is None:  # a directory
+            # Others are directories, and further names of layers.
+            content = members.extractfile(member) if member.isreg() else None
+            if content is None:
                 continue
             if member.name.endswith(".json"):
                 documents[member.name] = content.read()

@@ -80,7 +80,11 @@ class Reader:
         packed = archive.read_bytes()[:2] == b"\x1f\x8b"
         with (
             gzip.open(archive) if packed else archive.open("rb") as source,
-            subprocess.Popen([sys.executable, self.converter, str(layout)], stdin=subprocess.PIPE) as process,
+            subprocess.Popen(
+                [sys.executable, self.converter, str(layout)],
+                stdin=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            ) as process,
         ):
             assert process.stdin
             # A converter that has ended has said why.

@@ -7,7 +7,7 @@ import io
 import tarfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import compare
@@ -71,6 +71,7 @@ NAMES = st.sampled_from(
 FILES = st.dictionaries(NAMES, st.binary(max_size=3), max_size=4)
 
 
+@settings(deadline=None)
 @given(st.lists(FILES, min_size=1, max_size=3), st.lists(FILES, min_size=1, max_size=3))
 def test_whatever_differs_is_told(tmp_path_factory, theirs, ours):
     """Only equal layers are called equal, and what is told names a layer or their number."""

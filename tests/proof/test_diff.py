@@ -162,7 +162,7 @@ def test_an_image_that_says_nothing_of_itself(tmp_path, two):
 def test_archives_are_the_layouts_that_a_push_makes_of_them(tmp_path, two, suffix):
     """As `docker save` writes one, and a layout in an archive."""
     saved, packed = tmp_path / "saved", tmp_path / "packed.tar"
-    copy = ["skopeo", "--insecure-policy", "copy", "--quiet", f"oci:{two[1]}"]
+    copy = ["skopeo", "--insecure-policy", "--tmpdir", tmp_path, "copy", "--quiet", f"oci:{two[1]}"]
     subprocess.run([*copy, f"docker-archive:{saved}:shop:2"], check=True, capture_output=True)
     with tarfile.open(packed, f"w{suffix}") as archive:
         archive.add(two[1], "")

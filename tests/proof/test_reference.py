@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from images import Folder, named
@@ -59,6 +59,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(
     JSON
     | st.fixed_dictionaries({"config": JSON, "layers": JSON})
@@ -74,6 +75,7 @@ def test_whatever_is_no_manifest_is_refused(tmp_path_factory, document):
     assert (images, outcome) == ([], Outcome.NO_IMAGE)
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_whatever_is_no_json_is_refused(tmp_path_factory, content):
     with pytest.raises(Stop):
