@@ -33,6 +33,8 @@ def arguments(project: Project) -> list[str]:
     lines.append(f"settingsModule = {nix(project.settings)};")
     if project.application:
         lines.append(f"wsgiApplication = {nix(project.application)};")
+    if project.asgi:
+        lines.append(f"asgiApplication = {nix(project.asgi)};")
     if project.writable:
         lines += ["writable = [", *(f"  {nix(folder)}" for folder in project.writable), "];"]
     lines += [f"env.{name} = {nix(value)};" for name, value in project.environment.items()]

@@ -1,4 +1,4 @@
-"""Which of a project's modules are meant: its settings, and its WSGI application."""
+"""Which of a project's modules are meant: its settings, and its WSGI or ASGI application."""
 
 from __future__ import annotations
 
@@ -101,10 +101,35 @@ def wsgi_application(
     if module_file(roots, default):
         return None, ("WSGI application", f"{default}:application")
     for file in files(source, "wsgi.py"):
-        text = ".".join(file.relative_to(source).with_suffix("").parts) + ":application"
+        text = application_of(file, source)
         return text, ("WSGI application", f"{text}; not sure: the settings do not say so")
     # Django makes one of the settings alone.
     return "django.core.wsgi:get_wsgi_application()", (
         "WSGI application",
-        "Django's own; not sure: there is no wsgi.py (an ASGI application alone is not served)",
+        "Django's own; not sure: there is no wsgi.py",
     )
+
+
+def asgi_application(source: Path, roots: list[Path], said: Settings) -> tuple[str | None, tuple[str, str]]:
+    """The ASGI application if it is the one to serve, and what to say of it.
+
+    Every project that `startproject` made has an asgi.py. One that is meant to be served is named in the settings, as
+    Channels and Daphne want it, or has no wsgi.py beside it.
+    """
+    for value in said.values("ASGI_APPLICATION"):
+        module, _, attribute = value.rpartition(".")
+        if module and module_file(roots, module):
+            text = f"{module}:{attribute}"
+            return text, (
+                "ASGI application",
+                f"{text}, as the settings say; not sure: without `asgiApplication`, the WSGI application is served",
+            )
+    if not any(files(source, "wsgi.py")):
+        for file in files(source, "asgi.py"):
+            text = application_of(file, source)
+            return text, ("ASGI application", f"{text}; there is no wsgi.py")
+    return None, ("", "")
+
+
+def application_of(file: Path, source: Path) -> str:
+    return ".".join(file.relative_to(source).with_suffix("").parts) + ":application"

@@ -9,11 +9,15 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from modules import InitError, files, settings_module, wsgi_application
+from modules import PRODUCTION, InitError, asgi_application, files, settings_module, wsgi_application
 from sources import Settings, module_file, parse
 
 # The folders that mkDjangoImage lets the application write to by default.
 USUAL = {"staticfiles", "media", "logs"}
+# Where requirements lie that are for serving people, the likeliest first.
+REQUIREMENTS = [f"requirements/{name}.txt" for name in (*PRODUCTION, "base", "common", "requirements")]
+# Where the project is in the image.
+IMAGE = Path("/app")
 
 
 @dataclasses.dataclass
@@ -26,6 +30,7 @@ class Project:
     settings: str
     name: str | None = None
     application: str | None = None
+    asgi: str | None = None
     writable: list[str] | None = None
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     # Each with what it is about.
@@ -49,7 +54,9 @@ def read(top: Path, folder: str | None) -> Project:
     if file is None:
         raise InitError(f"{settings} is not in this project.")
     said = Settings(roots, file)
-    project.application, finding = wsgi_application(source, roots, settings, said)
+    project.asgi, finding = asgi_application(source, roots, said)
+    if project.asgi is None:
+        project.application, finding = wsgi_application(source, roots, settings, said)
     project.findings.append(finding)
     read_folders(project, source, said)
     if path:
@@ -91,8 +98,10 @@ def relative(path: Path, top: Path) -> str:
 
 
 def inside(path: str, source: Path) -> str | None:
-    """The path as a folder of the project; None if it is another place, or the project itself."""
+    """The path as a folder of the project, here or in the image; None if it is another place, or the project itself."""
     place = source / path
+    if place.is_relative_to(IMAGE) and not place.is_relative_to(source):
+        place = source / place.relative_to(IMAGE)
     return place.relative_to(source).as_posix() if place.is_relative_to(source) and place != source else None
 
 
@@ -166,7 +175,7 @@ def packages(described: Path, source: Path, top: Path) -> str:
     for lock in ("uv.lock", "pylock.toml"):
         if any((folder / lock).is_file() for folder in (described, source)):
             return f"exactly what {lock} says"
-    for lock in ("poetry.lock", "requirements.txt"):
+    for lock in ("poetry.lock", "requirements.txt", *REQUIREMENTS):
         for folder in folders:
             if (folder / lock).is_file():
                 file = relative(folder / lock, top)

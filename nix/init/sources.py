@@ -84,15 +84,9 @@ class Settings:
                     ast.ClassDef(body=inner) | ast.With(body=inner) | ast.FunctionDef(name="main", body=inner)
                 ):
                     self._statements(inner)
-                case ast.FunctionDef(
-                    name=name,
-                    body=[
-                        *_,
-                        ast.Return(value=ast.Call(args=[*first, ast.Starred()]) as call),
-                    ],
-                ) if name_of(call).endswith("join"):
-                    # def path(*parts): return os.path.join(ROOT, *parts)
-                    if (root := self._joined(first)) is not None:
+                case ast.FunctionDef(name=name, body=[*_, ast.Return(value=ast.expr() as returned)]):
+                    # def path(*parts): return os.path.join(ROOT, *parts), or str(ROOT.joinpath(*parts))
+                    if (root := self._root(returned)) is not None:
                         self.found.setdefault(name, []).append(root)
                 case ast.Expr(
                     value=ast.Call(
@@ -109,6 +103,17 @@ class Settings:
                 case ast.Try(body=inner, handlers=handlers, orelse=others, finalbody=last):
                     for part in (inner, *(handler.body for handler in handlers), others, last):
                         self._statements(part)
+
+    def _root(self, node: ast.expr) -> str | None:
+        """What a function's arguments are joined to, as its last line does it; None if it does something else."""
+        match node:
+            case ast.Call(args=[inner]) if name_of(node) in SAME:
+                return self._root(inner)
+            case ast.Call(func=ast.Attribute(value=on, attr="joinpath"), args=[*first, ast.Starred()]):
+                return self._joined([on, *first])
+            case ast.Call(args=[*first, ast.Starred()]) if name_of(node).endswith("join"):
+                return self._joined(first)
+        return None
 
     def _import(self, statement: ast.ImportFrom) -> None:
         module = statement.module or ""

@@ -141,6 +141,13 @@ def test_a_project_of_modules_without_a_folder_and_without_pyproject(tmp_path):
         ('STATIC_ROOT = Path(__file__).resolve().parent.joinpath("s")', "shop/s"),
         ('root = environ.Path(__file__) - 2\nSTATIC_ROOT = root("s")', "s"),
         ('STATIC_ROOT = env("STATIC", default="s")', "s"),
+        (
+            'def at(*names):\n    return str(Path(__file__).parent.joinpath(*names))\nSTATIC_ROOT = at("s")',
+            "shop/s",
+        ),
+        # Where the project is in the image.
+        ('STATIC_ROOT = env("STATIC", default="/app/s")', "s"),
+        ('STATIC_ROOT = "/application/s"', None),
         ('STATIC_ROOT: str = os.getenv("STATIC", "a/s")', "a/s"),
         ('if unknown():\n    STATIC_ROOT = "/s"\nelse:\n    STATIC_ROOT = "s"', "s"),
         ('class Base(Configuration):\n    STATIC_ROOT = values.PathValue("s")', "s"),
@@ -155,6 +162,45 @@ def test_how_a_folder_may_be_written(tmp_path, text, folder):
     said = found(init(tmp_path))
     assert said["STATIC_ROOT"] == folder or (folder is None and "not sure" in said["STATIC_ROOT"])
     assert (f'"{folder}"' in arguments(tmp_path)) == (folder is not None)
+
+
+@pytest.mark.parametrize(
+    ("files", "application"),
+    [
+        ({"shop/asgi.py": "", "shop/wsgi.py": ""}, None),
+        ({"shop/settings.py": 'ASGI_APPLICATION = "shop.asgi.app"\n', "shop/wsgi.py": ""}, None),
+        (
+            {
+                "shop/settings.py": 'ASGI_APPLICATION = "shop.asgi.app"\n',
+                "shop/asgi.py": "",
+                "shop/wsgi.py": "",
+            },
+            "shop.asgi:app",
+        ),
+        ({"shop/asgi.py": ""}, "shop.asgi:application"),
+    ],
+)
+def test_an_asgi_application_that_is_the_one_to_serve(tmp_path, files, application):
+    write(tmp_path, {"manage.py": MANAGE.format("shop.settings"), "shop/settings.py": "", **files})
+    said = found(init(tmp_path))
+    assert [line for line in arguments(tmp_path) if "Application" in line] == (
+        [f'asgiApplication = "{application}";'] if application else []
+    )
+    assert ("ASGI application" in said, "WSGI application" in said) == (bool(application), not application)
+
+
+@pytest.mark.parametrize(
+    ("names", "file"),
+    [
+        (["requirements/dev.txt", "requirements/prod.txt", "requirements/base.txt"], "requirements/prod.txt"),
+        (["requirements/base.txt", "requirements/test.txt"], "requirements/base.txt"),
+        (["requirements/dev.txt"], None),
+    ],
+)
+def test_requirements_in_a_folder(tmp_path, names, file):
+    write(tmp_path, {"manage.py": MANAGE.format("settings"), "settings.py": "", **dict.fromkeys(names, "")})
+    said = found(init(tmp_path))["packages"]
+    assert said.startswith(f"first run `nixw lock --from {file}`" if file else "not found")
 
 
 def test_classes_of_settings(tmp_path):
