@@ -23,4 +23,7 @@ def main(name: str, directory: str) -> int:
     return 0
 
 
-sys.exit(main(*sys.argv[1:]))
+code = main(*sys.argv[1:])
+sys.stderr.flush()
+# Not by sys.exit: destructors may take for granted that their module was imported (matplotlib's abort otherwise).
+os._exit(code)

@@ -49,7 +49,8 @@ static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "native", "", -1, met
 PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }
 """
 ANSWER = "static PyObject *answer(PyObject *s, PyObject *a) { return PyLong_FromLong(42); }"
-# In Cython, with what a project adds to the set: a library and a build system.
+# In Cython, with what a project adds to the set: a library and a build system. Like matplotlib's, its destructor takes for
+# granted that the module was not just loaded, but imported.
 MAGIC_SETUP = """
 from Cython.Build import cythonize
 from setuptools import Extension, setup
@@ -57,6 +58,13 @@ modules = cythonize([Extension("magical", ["magical.pyx"], libraries=["magic"])]
 setup(name="magical", version="1", ext_modules=modules)
 """
 MAGIC = """
+cdef extern from *:
+    '''
+    static int imported;
+    __attribute__((destructor)) static void leave(void) { if (!imported) PyThreadState_Get(); }
+    '''
+    int imported
+imported = 1
 cdef extern from "magic.h":
     int magic_version()
 def version():
