@@ -24,7 +24,7 @@ class Facts:
 
     Attributes:
         blobs: bytes of each layer in a registry, and of the configuration, by digest.
-        unpacked: bytes of all layers.
+        unpacked: bytes of all files in the layers.
         packages: versions by package URL without version, or by name.
         variables: what each accepts and its default, by name.
         exit_codes: names by number.
@@ -43,7 +43,7 @@ class Facts:
 
 def facts(image: Image, layers: list[Path]) -> Facts:
     """Of an image and its unpacked layers, from the lowest."""
-    found = contents(layers, [SBOM, VARIABLES, EXIT_CODES])
+    found, unpacked = contents(layers, [SBOM, VARIABLES, EXIT_CODES])
     labels = image.labels
     return Facts(
         version=labels.get("org.opencontainers.image.version", ""),
@@ -51,19 +51,23 @@ def facts(image: Image, layers: list[Path]) -> Facts:
         platform=image.platform,
         layers=[str(layer["digest"]) for layer in image.layers],
         blobs={str(each["digest"]): int(each["size"]) for each in [*image.layers, image.manifest["config"]]},
-        unpacked=sum(file.stat().st_size for file in layers),
+        unpacked=unpacked,
         packages=read(packages, found[SBOM]),
         variables=read(variables, found[VARIABLES]),
         exit_codes=read(exit_codes, found[EXIT_CODES]),
     )
 
 
-def contents(layers: list[Path], wanted: list[re.Pattern[str]]) -> dict[re.Pattern[str], bytes | None]:
-    """The first file of each kind, from the uppermost layer that has one."""
+def contents(
+    layers: list[Path], wanted: list[re.Pattern[str]]
+) -> tuple[dict[re.Pattern[str], bytes | None], int]:
+    """The first file of each kind, from the uppermost layer that has one; and the bytes of all files."""
     found: dict[re.Pattern[str], bytes | None] = dict.fromkeys(wanted)
+    size = 0
     for layer in reversed(layers):
         with tarfile.open(layer) as archive:
             for member in archive:
+                size += member.size
                 for name in wanted:
                     if (
                         found[name] is None
@@ -71,7 +75,7 @@ def contents(layers: list[Path], wanted: list[re.Pattern[str]]) -> dict[re.Patte
                         and (file := archive.extractfile(member))
                     ):
                         found[name] = file.read()
-    return found
+    return found, size
 
 
 def read(reader: Callable[[bytes], dict[str, str]], content: bytes | None) -> dict[str, str] | None:

@@ -43,15 +43,15 @@ def table(found: Changes) -> list[tuple[str, str, str]]:
         ("revision", escaped(old.revision), escaped(new.revision)),
         ("platform", escaped(old.platform), escaped(new.platform)),
         ("layers", str(len(old.layers)), str(len(new.layers))),
-        ("in a registry", megabytes(sum(old.blobs.values())), megabytes(sum(new.blobs.values()))),
-        ("unpacked", megabytes(old.unpacked), megabytes(new.unpacked)),
+        ("in a registry", shown(sum(old.blobs.values())), shown(sum(new.blobs.values()))),
+        ("unpacked", shown(old.unpacked), shown(new.unpacked)),
     ]
 
 
 def sizes(found: Changes) -> list[str]:
     """The last line is what a node must pull."""
     both = [(name, old if old == new else f"{old} -> {new}") for name, old, new in table(found)[3:]]
-    pull = f"{found.pull_layers} of {len(found.new.layers)} layers, {megabytes(found.pull)}"
+    pull = f"{found.pull_layers} of {len(found.new.layers)} layers, {shown(found.pull)}"
     return [f"{name}: {size}" for name, size in [*both, ("to pull, on a node that has the old one", pull)]]
 
 
@@ -72,8 +72,9 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text)
 
 
-def megabytes(size: int) -> str:
-    return f"{size / 1e6:.1f} MB"
+def shown(size: int) -> str:
+    """Bytes, in the unit that people would take."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def escaped(cell: str | None) -> str:

@@ -109,6 +109,8 @@ def test_changes(two):
         {"name": "PORT", "old": "1 to 9, default 1", "new": "1 to 9, default 2"},
     ]
     assert found["exit_codes"] == [{"name": "22", "old": None, "new": "LATE"}]
+    assert found["old"]["unpacked"] > 4000  # the base layer's one file
+    assert found["old"]["unpacked"] - 4000 < 1000
     assert (found["old"]["version"], found["new"]["version"]) == ("", "2")
 
 
