@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.container.images import path_of_the_machine
+from tests.container.needs import need
 from tests.proof.small import Layout, Source
 from tests.registry.conftest import PLAIN, built
 from tests.registry.test_verify import APPLICATION, BASE, refused, two, upload, verify
@@ -160,6 +161,7 @@ def test_push_signs(registry, edited, program, key):
 
 def openssl_accepts(key: Path, payload: bytes, signature: str) -> bool:
     """Whether it is an ECDSA signature of the payload's SHA-256: cosign's documented form, without any of its code."""
+    need("openssl", "openssl")
     (key.parent / "payload").write_bytes(payload)
     (key.parent / "signature").write_bytes(base64.b64decode(signature))
     command = ["openssl", "dgst", "-sha256", "-verify", public(key), "-signature", key.parent / "signature"]
