@@ -6,6 +6,7 @@ line. Otherwise one sentence on stderr says why not.
   --key FILE             it must be signed, too: by the private half of this public key
   --source URL           the repository to clone; by default that of the current folder
   --output NAME          the image among the flake's outputs; by default `image`
+  --from-registry        build it from what `push --with-inputs` has put beside it, the source included
   --no-referrers         do not look for its bill of materials and its provenance, which a push puts beside it
   --platform OS/ARCH     of an index, only this image, as in linux/amd64
   --tls-verify=false     for a registry that speaks plain http, or whose certificate is not to be checked
@@ -33,6 +34,7 @@ from images import Image, Named, in_dir, in_layout
 from layers import unpacked
 from outcome import Outcome, Stop, run, say
 from reference import Reference, read_reference
+from restore import fetch_inputs
 from signature import signed_by
 from skopeo import Skopeo
 
@@ -55,7 +57,18 @@ def main() -> Outcome:
         found = fetched(skopeo, reference, folder / "image", *signed)
         images = chosen(found, options.platform, reference)
         revision = revision_of(images, reference)
-        tree = cloned(options.source, revision, folder / "source")
+        source = options.source
+        if options.from_registry:
+            say("verify", "fetching what it is built from ...")
+            for image in images:
+                source = str(
+                    fetch_inputs(
+                        skopeo, reference, image.digest, folder / f"inputs-{image.digest[7:]}", *signed
+                    )
+                )
+            # Nothing is to come from elsewhere.
+            os.environ["NIXW_OFFLINE"] = "1"
+        tree = cloned(source, revision, folder / "source")
         same = [agrees(skopeo, image, tree, options.output, revision, folder) for image in images]
         for image in images if all(same) and not options.no_referrers else []:
             number = image.digest.removeprefix("sha256:")
@@ -74,6 +87,7 @@ def arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--key", default="")
     parser.add_argument("--source", default=".")
     parser.add_argument("--output", default="image")
+    parser.add_argument("--from-registry", action="store_true")
     parser.add_argument("--no-referrers", action="store_true")
     parser.add_argument("--platform", default="")
     parser.add_argument("--tls-verify", nargs="?", const=True, default=True, type=tls_verify)

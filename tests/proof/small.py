@@ -90,12 +90,13 @@ def packed(files: dict[str, bytes]) -> bytes:
 class Source:
     """A git repository with one commit, and what that builds."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, demand: str = "") -> None:
+        """`demand` is what its nixw does first."""
         self.tree, self.layouts = folder / "tree", folder / "layouts"
         self.tree.mkdir(parents=True)
         self.layouts.mkdir()
         (self.tree / "flake.nix").write_text("{ }\n")
-        (self.tree / "nixw").write_text(NIXW)
+        (self.tree / "nixw").write_text(NIXW.replace("built=", f"{demand}built=", 1))
         (self.tree / "nixw").chmod(0o755)
         commit(self.tree)
 

@@ -30,5 +30,5 @@ def test_options():
     documented = set(re.findall(r"^\| `(--[a-z-]+)", section("Options"), re.MULTILINE))
     assert set(re.findall(r"^  (--[a-z-]+)", verify.__doc__, re.MULTILINE)) == documented
     for option in documented:
-        values = [] if option == "--no-referrers" else ["true"]
+        values = [] if option in ("--from-registry", "--no-referrers") else ["true"]
         verify.arguments(["docker://example.org/a:1", option, *values])

@@ -94,14 +94,17 @@ def source(tmp_path) -> Source:
     return source
 
 
-def make_referrers(layout: Path, sbom: bytes, out: Path) -> None:
-    """The program that makes them, of a derivation that needs nothing."""
+NOTHING = 'Derive([("out","/nix/store/x-image","","")],[],[],"s","b",[],[("name","image")])'
+
+
+def make_referrers(
+    layout: Path, sbom: bytes, out: Path, derivation: str = NOTHING, revision: str | None = None
+) -> None:
+    """The program that makes them; the derivation needs nothing, if it is not said."""
     folder = out.parent
     (folder / "sbom").write_bytes(sbom)
-    (folder / "drv").write_text(
-        'Derive([("out","/nix/store/x-image","","")],[],[],"s","b",[],[("name","image")])'
-    )
-    project = {"name": "small", "revision": None, "source": None, "system": "x86_64-linux"}
+    (folder / "drv").write_text(derivation)
+    project = {"name": "small", "revision": revision, "source": None, "system": "x86_64-linux"}
     (folder / "project").write_text(json.dumps(project))
     command = [
         sys.executable,

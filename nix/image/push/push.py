@@ -1,6 +1,7 @@
 """`nix run .#push -- DESTINATION [OPTIONS]`: an image into a registry.
 
 Beside it go its bill of materials and its provenance, but for --no-referrers.
+With --with-inputs, so does all that it is built from.
 With --sign KEY it is signed as cosign would do it; KEY is a file, and COSIGN_PASSWORD its passphrase.
 DESTINATION is docker://HOST[:PORT]/NAME[:TAG]; without a tag it gets the project's version. OPTIONS are those of `skopeo copy`.
 Credentials are those of `docker login`, `podman login` and `skopeo login`, or of the file that REGISTRY_AUTH_FILE names.
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attach import attach
+from inputs import with_inputs
 from signing import signing
 
 # OCI distribution-spec 1.0, "Pulling manifests", for name and tag.
@@ -42,6 +44,8 @@ TIMEOUT = "1h"
 
 # The option to push the image and nothing beside it.
 ALONE = "--no-referrers"
+# And that to push all that it is built from.
+INPUTS = "--with-inputs"
 
 # What skopeo's last words mean: exit code and sentence. The first that fits counts.
 FAILURES = {
@@ -91,14 +95,20 @@ def main() -> int:
         return 0
     try:
         destination = read_destination(arguments, tag)
-        announce(Path(layout), destination[0])
-        program = Skopeo(skopeo, environment(certificates))
-        with signing([word for word in arguments[1:] if word != ALONE]) as options:
+        flags = {ALONE, INPUTS} & set(arguments[1:])
+        with (
+            signing([word for word in arguments[1:] if word not in flags]) as options,
+            tempfile.TemporaryDirectory(prefix="push-") as scratch,
+        ):
+            beside = [] if ALONE in flags else [*map(Path, referrers.split(":"))]
+            beside += inputs(beside, Path(scratch)) if INPUTS in flags else []
+            announce(Path(layout), destination[0])
+            program = Skopeo(skopeo, environment(certificates))
             digest = copy(program, layout, destination, options)
             print(f"{host(destination)}/{destination['name']}@{digest}", flush=True)
             # In another format it is another manifest than the one that they are about.
-            if ALONE not in arguments[1:] and digest == digest_of(Path(layout)):
-                put_beside(program, [*map(Path, referrers.split(":"))], destination, options)
+            if digest == digest_of(Path(layout)):
+                put_beside(program, beside, destination, options)
     except ValueError as error:
         print(f"push: {error}.", file=sys.stderr)
         return 2
@@ -199,6 +209,15 @@ def copy(skopeo: Skopeo, layout: str, destination: re.Match[str], options: list[
         if not reason:
             return digest.read_text().strip()
     raise failure(reason, destination)
+
+
+def inputs(referrers: list[Path], folder: Path) -> list[Path]:
+    """Layouts of what the images are built from. Raises ValueError if it is not all there."""
+    layouts = []
+    for number, layout in enumerate(referrers):
+        layouts.append(folder / str(number))
+        with_inputs(layout, layouts[-1])
+    return layouts
 
 
 def put_beside(skopeo: Skopeo, referrers: list[Path], destination: re.Match[str], options: list[str]) -> None:

@@ -12,17 +12,29 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class Fixed:
+    """An output whose content is known beforehand: "sha256", or "r:sha256" for the hash of a NAR; and the hash in hex."""
+
+    path: str
+    algorithm: str
+    number: str
+
+    @property
+    def is_archive(self) -> bool:
+        return self.algorithm.startswith("r:")
+
+
+@dataclass(frozen=True)
 class Derivation:
     """Paths are those of the store.
 
     Attributes:
-        fixed: the output whose content is known beforehand: "sha256", or "r:sha256" for the hash of a NAR, and the hash in hex.
         derivations: what is built for it.
         sources: what it uses as it is.
     """
 
     name: str
-    fixed: tuple[str, str] | None
+    fixed: Fixed | None
     derivations: list[str]
     sources: list[str]
     environment: dict[str, str]
@@ -32,13 +44,13 @@ def read(text: str) -> Derivation:
     """Raises ValueError if that is no derivation.
 
     >>> read('Derive([("out","/nix/store/x-a","sha256","00")],[],[],"s","b",[],[("name","a")])').fixed
-    ('sha256', '00')
+    Fixed(path='/nix/store/x-a', algorithm='sha256', number='00')
     """
     if not text.startswith("Derive("):
         raise ValueError("not a derivation")
     outputs, derivations, sources, _, _, _, environment = ast.literal_eval(text.removeprefix("Derive"))
     variables = dict(environment)
-    fixed = [(algorithm, number) for _, _, algorithm, number in outputs if number]
+    fixed = [Fixed(path, algorithm, number) for _, path, algorithm, number in outputs if number]
     return Derivation(
         name=variables.get("name", ""),
         fixed=fixed[0] if fixed else None,

@@ -65,9 +65,8 @@ def fetched(derivation: Derivation) -> dict[str, Any]:
     """What a derivation of a known content fetches, or nothing."""
     if derivation.fixed is None:
         return {}
-    algorithm, number = derivation.fixed
-    kind = algorithm.removeprefix("r:")
+    kind = derivation.fixed.algorithm.removeprefix("r:")
     # Of the archive of a folder, not of a file.
-    digest = {f"nar{kind.capitalize()}" if algorithm.startswith("r:") else kind: number}
+    digest = {f"nar{kind.capitalize()}" if derivation.fixed.is_archive else kind: derivation.fixed.number}
     addresses = (derivation.environment.get("urls") or derivation.environment.get("url") or "").split()
     return {"name": derivation.name, "digest": digest} | ({"uri": addresses[0]} if addresses else {})
