@@ -94,7 +94,7 @@ let
     extraPackages = packages: [ packages.gunicorn ] ++ extraPackages packages;
   };
   entrypoint = import ./image/entrypoint.nix {
-    inherit pkgs;
+    inherit pkgs environment;
     inherit (project) python;
   };
 in

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import functools
 import io
 import os
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import Any
 from .. import capture, log
 from ..configuration import Configuration
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process, owner
+from ..static.compressed import compress_once
 from ..static.fingerprint import MARKER, marker, unchanged
 from ..static.fingerprint import fingerprint as fingerprint_of
 from ..static.lock import locked
@@ -85,7 +85,7 @@ def _collect(root: Path | None) -> None:
         if storage is None:
             _run(None)
             return
-        _compress_once(storage)
+        compress_once(storage)
         with _no_locks_on_files():
             collected = _run(storage)
         remove(root / MARKER)
@@ -161,26 +161,6 @@ def _no_locks_on_files() -> Iterator[None]:
         yield
     finally:
         locks.lock, locks.unlock = before
-
-
-def _compress_once(storage: Any) -> None:
-    """Let WhiteNoise compress only once what is the same twice: a file, and its copy with a hash in its name.
-
-    Compression is a good part of the time that a first boot takes. `create_compressor` is the hook that WhiteNoise's
-    storages have for compressors of one's own; a storage without it is left alone.
-    """
-    if not hasattr(storage, "create_compressor"):
-        return
-    create = storage.create_compressor
-
-    def create_with_memory(**options: Any) -> Any:
-        compressor = create(**options)
-        for method in ("compress_gzip", "compress_brotli"):
-            if hasattr(compressor, method):
-                setattr(compressor, method, functools.cache(getattr(compressor, method)))
-        return compressor
-
-    storage.create_compressor = create_with_memory
 
 
 def _reload_manifest() -> None:

@@ -3,8 +3,14 @@
   pkgs,
   # The Python that it is compiled for.
   python,
+  # The project's environment.
+  environment,
 }:
 let
+  # What a boot need not compress.
+  compressed =
+    pkgs.runCommand "compressed" { }
+      "${python}/bin/python3 ${./compress.py} $out ${environment}/lib/python3*/site-packages";
   source = pkgs.lib.cleanSourceWith {
     src = ../../entrypoint;
     name = "source";
@@ -17,5 +23,6 @@ pkgs.runCommand "entrypoint" { meta.mainProgram = "entrypoint"; } ''
   chmod -R u+w $out/entrypoint
   chmod +x $out/entrypoint/bin/entrypoint
   ln -s ../entrypoint/bin/entrypoint $out/bin/entrypoint
+  ln -s ${compressed} $out/compressed
   PYTHONHASHSEED=0 ${python}/bin/python3 -m compileall -q --invalidation-mode unchecked-hash $out/entrypoint
 ''

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import gzip
+import hashlib
 import json
 import os
 import resource
@@ -18,6 +19,7 @@ from entrypoint.static.fingerprint import MARKER
 from entrypoint.static.lock import LOCK
 from entrypoint.static.scratch import PREFIX
 from tests.entrypoint import refusing
+from tests.entrypoint.booting import ENTRYPOINT
 from tests.running import free_port
 
 
@@ -371,6 +373,33 @@ def test_compressed_files_have_the_contents_of_their_names(boot, project):
     assert found["shop/site.css"] != found[paths["shop/site.css"]]
     for name in compressed:
         assert gzip.decompress(found[f"{name}.gz"]) == found[name], name
+
+
+@pytest.mark.parametrize("compressor", ["WhiteNoise's", "its own"])
+def test_what_the_build_has_compressed_is_not_compressed_again(boot, project, tmp_path, compressor):
+    """By content, whatever the name; but a compressor of one's own is asked."""
+    shutil.copytree(ENTRYPOINT.parents[1], tmp_path / "entrypoint")
+    project.write(
+        "shop/storage.py",
+        "from whitenoise.compress import Compressor\nfrom whitenoise.storage import *\n\n"
+        "class Own(Compressor):\n    @staticmethod\n    def compress_gzip(data):\n        return b'own'\n\n"
+        "class Storage(CompressedManifestStaticFilesStorage):\n    def create_compressor(self, **options):\n"
+        f"        return {'Own' if compressor == 'its own' else 'Compressor'}(**options)\n",
+    )
+    project.add_setting("STORAGES['staticfiles'] = {'BACKEND': 'shop.storage.Storage'}")
+    text = "plain\n" * 100
+    project.write("shop/static/shop/plain.txt", text)
+    project.write("shop/static/shop/site.css", "body { }\n" * 100)
+    built = tmp_path / "compressed" / f"{hashlib.sha256(text.encode()).hexdigest()}.gz"
+    built.parent.mkdir()
+    built.write_bytes(gzip.compress(text.encode(), compresslevel=1, mtime=7))  # as nobody else does it
+    boot(options={"script": tmp_path / "entrypoint/bin/entrypoint"}).serving()
+    found = contents(project.static)
+    paths = json.loads(found["staticfiles.json"])["paths"]
+    for name in ("shop/plain.txt", paths["shop/plain.txt"]):
+        assert found[f"{name}.gz"] == (b"own" if compressor == "its own" else built.read_bytes())
+    if compressor != "its own":
+        assert gzip.decompress(found["shop/site.css.gz"]) == found["shop/site.css"]
 
 
 def test_plain_storage_too(boot, project):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import json
 import re
@@ -10,7 +12,9 @@ import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import django
 import pytest
+from whitenoise.compress import Compressor
 
 from bench.archive import path_of, read_layer
 from tests.image.conftest import given
@@ -85,6 +89,20 @@ def test_no_file_gives_rights(image):
 def test_static_files_are_not_collected_at_build(image):
     for folder in ("staticfiles", "media", "logs"):
         assert not [name for name in image.tree if name.startswith(f"app/{folder}/")]
+
+
+def test_static_files_of_packages_are_compressed_at_build(image):
+    """As WhiteNoise compresses them, so that a boot need not; named by what they are made of."""
+    folder = given("COMPRESSED").resolve()
+    content = (
+        Path(django.__file__).with_name("contrib").joinpath("admin/static/admin/css/base.css").read_bytes()
+    )
+    variant = folder / f"{hashlib.sha256(content).hexdigest()}.gz"
+    assert variant.read_bytes() == Compressor.compress_gzip(content)
+    for each in folder.iterdir():
+        assert each.name == f"{hashlib.sha256(gzip.decompress(each.read_bytes())).hexdigest()}.gz"
+    there = {path for path in image.tree if path.startswith(f"{folder}/".removeprefix("/"))}
+    assert there == {f"{each}".removeprefix("/") for each in folder.iterdir()}
 
 
 @pytest.mark.proves("No runtime artefact, test or secret is in the image")
