@@ -32,8 +32,12 @@
                 inherit self system;
                 revision = nixw.revision or self.rev or self.dirtyRev or "dirty";
                 pkgs = nixpkgs.legacyPackages.${system};
-                # Images are Linux's, whoever builds them.
+                # Images are Linux's, whoever builds them; and the set of the other architecture, if there is one.
                 linux = nixpkgs.legacyPackages.${builtins.replaceStrings [ "darwin" ] [ "linux" ] system};
+                other =
+                  nixpkgs.legacyPackages.${
+                    if lib.hasPrefix "x86_64-" system then "aarch64-linux" else "x86_64-linux"
+                  } or null;
               }
             )
           );

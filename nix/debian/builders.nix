@@ -1,10 +1,12 @@
 # How things are built: nixpkgs' trivial builders, with busybox in the place of its standard environment.
 {
   lib,
+  # Of the machine that builds: its system, what the lock has for it, and its set's parts.
   system,
   lock,
+  build,
+  # Of the set: what scripts are run with.
   debian,
-  python,
 }:
 let
   # What the machine must bring in: ./nixw puts the file into the store, where it is the output of this derivation.
@@ -22,7 +24,7 @@ let
       builder = "/bin/sh";
       args = [
         "-c"
-        "echo '${name} is not in the Nix store: run ./nixw (or nix/debian/seed.py), which puts it there.' >&2; exit 1"
+        "echo '${name} is not in the Nix store: run ./nixw (or nix/debian/seed.py), which puts it there; what is for another architecture, with NIXW_ARCHITECTURES=all.' >&2; exit 1"
       ];
       preferLocalBuild = true;
     };
@@ -171,7 +173,7 @@ in
       name = "remove-references-to";
       executable = true;
       destination = "/bin/remove-references-to";
-      text = "#!${python}/bin/python3\n" + builtins.readFile ./remove_references_to.py;
+      text = "#!${build.python}/bin/python3\n" + builtins.readFile ./remove_references_to.py;
     };
 
     # A shell with `packages` on PATH. The builder is a bash and `stdenv` a folder with a file `setup`,
@@ -186,7 +188,7 @@ in
         {
           name = "nix-shell";
           inherit system shellHook;
-          builder = "${debian.bash}/bin/bash";
+          builder = "${build.debian.bash}/bin/bash";
           args = [
             "-c"
             "echo a shell, to be entered with nix develop > $out"

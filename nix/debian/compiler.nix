@@ -5,6 +5,7 @@
   lock,
   builders,
   debian,
+  platform,
 }:
 let
   compiler =
@@ -13,13 +14,31 @@ let
   withDependencies = names: lib.unique (lib.concatMap debian.closure names);
   isDevelopment = lib.hasSuffix "-dev";
 
+  # Written for x86_64.
+  script =
+    if platform.triple == "x86_64-linux-gnu" then
+      ./compiler.sh
+    else
+      builders.public.writeText "compiler.sh" (
+        builtins.replaceStrings
+          [
+            "x86_64-linux-gnu"
+            "ld-linux-x86-64.so.2"
+          ]
+          [
+            platform.triple
+            platform.loader
+          ]
+          (builtins.readFile ./compiler.sh)
+      );
+
   tree = builders.runCommand "compiler" { } ''
     archives="${lib.concatMapStringsSep " " (name: "${debian.archive name}") (
       withDependencies compiler
     )}"
     patchelf=${debian.patchelf}/bin/patchelf
     postgresql=${lib.head (lib.split "-" lock.debian.libpq-dev.version)}
-    . ${./compiler.sh}
+    . ${script}
   '';
 in
 {

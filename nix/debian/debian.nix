@@ -4,6 +4,10 @@
   lib,
   lock,
   builders,
+  # The parts of the set of the machine that builds, and whether this set is for another one.
+  build,
+  isForeign,
+  platform,
 }:
 let
   storeName = path: builtins.replaceStrings [ "~" "%" ":" ] [ "-" "-" "-" ] (baseNameOf path);
@@ -36,7 +40,7 @@ let
     );
 
   # Where a package has its libraries.
-  libraries = "lib/x86_64-linux-gnu";
+  libraries = "lib/${platform.triple}";
   libraryFolder = name: "${packages.${name}}/${libraries}";
 
   # What people may look for, but no program does at run time.
@@ -55,7 +59,7 @@ let
   # Parts of single packages that nothing here uses.
   trimmed = {
     # Converters between character sets: Python has its own.
-    libc6 = [ "lib/x86_64-linux-gnu/gconv" ];
+    libc6 = [ "${libraries}/gconv" ];
     # Needs LLVM, which is left out.
     postgresql-17 = [
       "lib/postgresql/17/lib/bitcode"
@@ -97,8 +101,8 @@ let
   '';
   # For a build script: defines fix_elf_files.
   elf = ''
-    PATH=${patchelf}/bin:$PATH
-    loader=${packages.libc6}/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
+    PATH=${build.debian.patchelf}/bin:$PATH
+    loader=${packages.libc6}/${libraries}/${platform.loader}
     . ${./elf.sh}
   '';
 
@@ -110,6 +114,9 @@ let
     "zlib1g"
   ];
 
+  # Only what can be run can be tried by loading it, which is what an environment does with those that it finds in this list.
+  missing = if isForeign then "missing-foreign-libraries" else "missing-libraries";
+
   # Defines autoPatchelf, for a build whose `buildInputs` are what the libraries and programs in a folder may need. What
   # these have not got, an environment may: there it is looked for.
   autoPatchelfHook = builders.setupHook "auto-patchelf-hook" ''
@@ -117,13 +124,16 @@ let
     autoPatchelf() {
       folders=
       for input in $buildInputs; do folders=$folders''${folders:+:}$input/${libraries}; done
-      fix_elf_files "$1" "$folders" "" "$1/nix-support/missing-libraries"
+      fix_elf_files "$1" "$folders" "" "$1/nix-support/${missing}"
     }
   '';
 
   packages = lib.genAttrs (builtins.attrNames lock.debian) (
     name:
-    if name == "base-files" then
+    # What is the same for every architecture is built once.
+    if isForeign && (build.lock.debian.${name}.sha256 or null) == lock.debian.${name}.sha256 then
+      build.debian.${name}
+    else if name == "base-files" then
       package name ""
     else if name == "libc6" then
       # The one package whose files know already where they are, and where they look for each other. Whatever is made of

@@ -15,14 +15,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from machines import Machine
 from program import Refused, one_line
 
 CODENAMES = "stable|testing|oldstable|unstable|sid|bullseye|bookworm|trixie|forky|duke"
 
-
-# Debian 13's C library is 2.41; the older names of the same thing are spelt out, for pip does not imply them.
-PLATFORMS = [f"manylinux_2_{minor}_x86_64" for minor in range(41, 4, -1)]
-PLATFORMS += ["manylinux2014_x86_64", "manylinux2010_x86_64", "manylinux1_x86_64", "linux_x86_64"]
 
 APT_HELPER = "/usr/lib/apt/apt-helper"
 
@@ -98,8 +95,8 @@ def download_debs(files: dict[str, tuple[str, str]], folder: Path) -> None:
     raise MirrorError(f"The Debian mirror cannot be reached ({reason}).")
 
 
-def download_wheels(wheels: dict[str, tuple[str, str]], python: str, folder: Path) -> None:
-    """Fetch {project: (version, sha256)} into `folder` with pip, which compares the hashes.
+def download_wheels(wheels: dict[str, tuple[str, str]], python: str, machine: Machine, folder: Path) -> None:
+    """Fetch {project: (version, sha256)} of the machine's into `folder` with pip, which compares the hashes.
 
     Raises Gone when the index answers but has no such file, MirrorError for everything else.
     """
@@ -107,17 +104,17 @@ def download_wheels(wheels: dict[str, tuple[str, str]], python: str, folder: Pat
     requirements.write_text(
         "".join(f"{name}=={version} --hash=sha256:{sha256}\n" for name, (version, sha256) in wheels.items())
     )
-    pip_download(["--require-hashes", "--requirement", str(requirements)], python, folder)
+    pip_download(["--require-hashes", "--requirement", str(requirements)], python, machine, folder)
 
 
-def download_newest(projects: Iterable[str], python: str, folder: Path) -> None:
+def download_newest(projects: Iterable[str], python: str, machine: Machine, folder: Path) -> None:
     """Fetch the newest wheels of the projects into `folder`. Raises as download_wheels does."""
-    pip_download([*projects], python, folder)
+    pip_download([*projects], python, machine, folder)
 
 
-def pip_download(wanted: list[str], python: str, folder: Path) -> None:
+def pip_download(wanted: list[str], python: str, machine: Machine, folder: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    command += [*pip_platform(python), *wanted]
+    command += [*pip_platform(python, machine), *wanted]
     # Constraints that pip is configured with are for choosing a version, which the lock has done.
     environment = os.environ | {"PIP_CONSTRAINT": os.devnull}
     with tempfile.TemporaryDirectory() as name:
@@ -173,11 +170,11 @@ def pip_settings() -> dict[str, str]:
     return settings
 
 
-def pip_platform(python: str) -> list[str]:
-    """pip's options that ask for wheels of this set's Python, whatever Python pip itself runs on."""
+def pip_platform(python: str, machine: Machine) -> list[str]:
+    """pip's options that ask for wheels of this set's Python on the machine, whatever pip itself runs on."""
     options = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}"]
     abis = ["cp" + python.replace(".", ""), "abi3", "none"]
-    return options + [f"--abi={abi}" for abi in abis] + [f"--platform={tag}" for tag in PLATFORMS]
+    return options + [f"--abi={abi}" for abi in abis] + [f"--platform={tag}" for tag in machine.platforms]
 
 
 class Apt:
@@ -244,8 +241,8 @@ def bare_names(field: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def private(release: str) -> Iterator[Apt]:
-    """apt over `release`, its updates and its security updates, apart from the machine's own state."""
+def private(release: str, machine: Machine) -> Iterator[Apt]:
+    """apt over `release`, its updates and its security updates, for the machine, apart from this one's own state."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         for folder in ("lists/partial", "cache/archives/partial"):
@@ -267,8 +264,8 @@ def private(release: str) -> Iterator[Apt]:
             "Dir::Etc::SourceList": root / "sources.list",
             "Dir::Etc::SourceParts": "/dev/null",
             "APT::Sandbox::User": "root",
-            "APT::Architecture": "amd64",
-            "APT::Architectures": "amd64",
+            "APT::Architecture": machine.debian,
+            "APT::Architectures": machine.debian,
             "Acquire::Languages": "none",
         }
         tool = Apt([word for key, value in settings.items() for word in ("-o", f"{key}={value}")])

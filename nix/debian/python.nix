@@ -5,6 +5,9 @@
   builders,
   debian,
   compiler,
+  # The parts of the set of the machine that builds, and whether this set is for another one.
+  build,
+  isForeign,
 }:
 let
   pythonVersion = lock.python;
@@ -17,6 +20,14 @@ let
   '';
 
   version = lib.head (lib.split "-" lock.debian."python${pythonVersion}".version);
+  runnable = build.python.interpreter;
+
+  # How Python was built: a file, and a link to it, which comes after it only where the architecture's name does.
+  buildData =
+    if debian.libraries == "lib/x86_64-linux-gnu" then
+      "_sysconfigdata__*.py"
+    else
+      "_sysconfigdata__linux_*.py";
 
   # Debian cuts Python into four packages; Python finds its library only where its program is.
   interpreter =
@@ -30,6 +41,8 @@ let
             pkgs
             buildEnv
             ;
+          # What is run while building.
+          pythonOnBuildForHost = build.python;
           interpreter = "${interpreter}/bin/python${pythonVersion}";
         };
         meta.mainProgram = "python3";
@@ -70,12 +83,12 @@ let
             return _find_elsewhere(name)
         END
         # Time zones are found where this set has them, whatever the machine has.
-        for data in _sysconfigdata__*.py; do
+        for data in ${buildData}; do
           [ -L "$data" ] || sed -i "s,'TZPATH': .*,'TZPATH': '${debian.tzdata}/share/zoneinfo'\,," "$data"
           grep -q ${debian.tzdata} "$data"
         done
 
-        python=$out/bin/python${pythonVersion}
+        python=${if isForeign then runnable else "$out/bin/python${pythonVersion}"}
         ${compile "$out/lib/python${pythonVersion}"}
       '';
 
@@ -92,9 +105,26 @@ let
       name: if entries.${name} == "directory" then hasC "${folder}/${name}" else isC name
     ) (builtins.attrNames entries);
 
+  buildPythonPackage =
+    if isForeign then
+      import ./foreign.nix {
+        inherit
+          lib
+          builders
+          build
+          interpreter
+          sitePackages
+          isCompiled
+          closure
+          compile
+          ;
+      }
+    else
+      packageOf;
+
   # A wheel as a store path: unpacked, byte-compiled, its entry points left to the environment; each is loaded once. With
   # `pyproject`, the wheel is first made of a source distribution or folder; the compiler and its libraries are there then.
-  buildPythonPackage =
+  packageOf =
     {
       pname,
       version,
@@ -206,7 +236,7 @@ let
         cp -a ${debian.${package}}/lib/python3/dist-packages $out/${sitePackages}
         cp -a ${debian.${package}}/share $out/share
         chmod -R u+w $out
-        python=${interpreter.interpreter}
+        python=${runnable}
         ${compile "$out/${sitePackages}"}
       '';
 
@@ -257,13 +287,21 @@ let
         };
         meta.mainProgram = "python3";
       }
-      ''
-        ${interpreter.interpreter} ${./environment.py} ${./load.py} ${interpreter} $out ${sitePackages} ${debian.libraries} \
-          ${lib.concatMapStringsSep " " (package: "${package}") packages} \
-          -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") added} \
-          -- ${
-            lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure added)
-          }
-      '';
+      (
+        ''
+          ${runnable} ${./environment.py} ${./load.py} ${interpreter} $out ${sitePackages} ${debian.libraries} \
+            ${lib.concatMapStringsSep " " (package: "${package}") packages} \
+            -- ${lib.concatMapStringsSep " " (name: "${debian.${name}}") added} \
+            -- ${
+              lib.concatMapStringsSep " " (name: "${debian.${name}}") (lib.concatMap debian.closure added)
+            }
+        ''
+        + lib.optionalString isForeign ''
+          for package in ${lib.concatMapStringsSep " " (package: "${package}") packages}; do
+            [ ! -e $package/nix-support/missing-foreign-libraries ] ||
+              ${runnable} ${./linking.py} "''${package#*-}" $package/${sitePackages} ${interpreter.interpreter} $out/${debian.libraries}
+          done
+        ''
+      );
 in
 interpreter

@@ -27,6 +27,7 @@ from packaging.utils import canonicalize_name
 
 import mirror
 import program
+from machines import AARCH64, X86_64, Machine
 from pylock import has_pylock, locked
 from unpack import busybox_nar_hash
 from wheels import LockError, applies, markers, resolve_wheels
@@ -61,28 +62,47 @@ def relock(folder: Path, upgrade: bool) -> None:
 
 
 def set_lock(folder: Path) -> str:
-    """The text of the set's lock. Raises LockError and MirrorError."""
+    """The text of the set's lock. Raises LockError and MirrorError.
+
+    What is not to be had for another architecture than x86_64 is locked as a sentence, for whoever builds for that.
+    """
     settings = read_settings(folder)
-    debian_python = settings["wheels"]["debian"]
-    wanted = requirements(settings, folder)
-    say("Resolving wheels ...")
-    wheels = resolve_wheels(wanted, debian_python.keys(), settings["debian"]["python"])
-    say(f"  {len(wheels)} wheels. Resolving Debian packages ({settings['debian']['release']}) ...")
-    debian, compiler = resolve_debian(settings["debian"], [*debian_python.values()])
-    say(f"  {len(debian)} packages, {len(compiler)} of them for compiling.")
-    for requirement in wanted:
-        check_debian_version(requirement, debian_python, debian)
     content = {
         "release": settings["debian"]["release"],
         "python": settings["debian"]["python"],
-        "busybox": busybox_nar_hash(debian["busybox-static"]),
-        "debian": debian,
-        "debian-python": debian_python,
+        "debian-python": settings["wheels"]["debian"],
         "added": settings["debian"]["added"],
-        "compiler": compiler,
-        "wheels": wheels,
-    }
+    } | lock_for(X86_64, settings, folder, {})
+    # Both have the same versions of Python packages. Debian's may be ahead of each other for a day.
+    versions = {name: wheel["version"] for name, wheel in content["wheels"].items()}
+    try:
+        content[AARCH64.system] = lock_for(AARCH64, settings, folder, versions)
+    except (LockError, mirror.MirrorError) as error:
+        say(f"Not for {AARCH64.name}: {error}")
+        content[AARCH64.system] = {"refused": f"nixw relock could not lock it for {AARCH64.name}: {error}"}
     return json.dumps(content, indent=1, sort_keys=True) + "\n"
+
+
+def lock_for(
+    machine: Machine, settings: dict[str, Any], folder: Path, versions: dict[str, str]
+) -> dict[str, Any]:
+    """What the lock has for one architecture. Raises LockError and MirrorError."""
+    release, python = settings["debian"]["release"], settings["debian"]["python"]
+    debian_python = settings["wheels"]["debian"]
+    wanted = requirements(settings, folder, machine)
+    tools = applying(settings["wheels"]["tools"] + settings["wheels"]["development"], python, machine)
+    say(f"Resolving wheels for {machine.name} ...")
+    wheels, wheel_tools = resolve_wheels(wanted, tools, debian_python.keys(), python, machine, versions)
+    say(f"  {len(wheels)} wheels. Resolving Debian packages ({release}, {machine.debian}) ...")
+    debian = resolve_debian(settings["debian"], [*debian_python.values()], machine)
+    say(f"  {len(debian['debian'])} packages, {len(debian['compiler'])} of them for compiling.")
+    for requirement in wanted:
+        check_debian_version(requirement, debian_python, debian["debian"])
+    return debian | {
+        "busybox": busybox_nar_hash(debian["debian"]["busybox-static"]),
+        "wheels": wheels,
+        "wheel-tools": wheel_tools,
+    }
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -92,6 +112,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     if folder.resolve() == HERE:
         settings["debian"]["added"] = []
         return settings
+    wheels["development"] = []
     added = read_toml(folder / "packages.toml") if (folder / "packages.toml").exists() else {}
     debian, python = (added.get(table, {}) for table in ("debian", "wheels"))
     names = python.get("debian", {}) if isinstance(python, dict) else {}
@@ -136,13 +157,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise LockError(f"{path} cannot be read: {program.one_line(error)}.") from None
 
 
-def requirements(settings: dict[str, Any], folder: Path) -> list[Requirement]:
-    """What the roots and the projects ask for on this set's Python."""
+def requirements(settings: dict[str, Any], folder: Path, machine: Machine) -> list[Requirement]:
+    """What the roots and the projects ask for on this set's Python and the machine."""
     texts = settings["wheels"]["always"] + settings["wheels"]["roots"]
     for pyproject in project_files(settings, folder):
         if not has_pylock(pyproject) and not pyproject.with_name("uv.lock").exists():
             texts += project_dependencies(pyproject)
-    environment = markers(settings["debian"]["python"])
+    return applying(texts, settings["debian"]["python"], machine)
+
+
+def applying(texts: list[str], python: str, machine: Machine) -> list[Requirement]:
+    """The requirements whose conditions hold. Raises LockError."""
     try:
         found = [Requirement(text) for text in texts]
     except InvalidRequirement as error:
@@ -153,7 +178,7 @@ def requirements(settings: dict[str, Any], folder: Path) -> list[Requirement]:
                 f"{requirement.name} is asked for by address, which a lock cannot hold: name a version, or put a"
                 " wheel of it into debian/wheels."
             )
-    return [each for each in found if applies(each, environment)]
+    return [each for each in found if applies(each, markers(python, machine))]
 
 
 def project_dependencies(path: Path) -> list[str]:
@@ -167,15 +192,20 @@ def project_dependencies(path: Path) -> list[str]:
     return dependencies
 
 
-def resolve_debian(settings: dict[str, Any], more: list[str]) -> tuple[dict[str, Any], list[str]]:
+def resolve_debian(settings: dict[str, Any], more: list[str], machine: Machine) -> dict[str, Any]:
     """The roots and all they depend on, as {name: {version, path, size, sha256, depends}}; and which of them are there
-    only to compile with."""
-    with mirror.private(settings["release"]) as apt:
+    only to compile with, and only as tools."""
+    with mirror.private(settings["release"], machine) as apt:
         index = apt.index()
     skip = set(settings["not-needed"])
-    found = with_dependencies([*settings["roots"], *more], index, skip)
-    everything = found | with_dependencies(settings["compiler"], index, skip)
-    return everything, sorted(everything.keys() - found.keys())
+    needed = with_dependencies([*settings["roots"], *more], index, skip)
+    built_with = needed | with_dependencies(settings["tools"], index, skip)
+    everything = built_with | with_dependencies(settings["compiler"], index, skip)
+    return {
+        "debian": everything,
+        "compiler": sorted(everything.keys() - built_with.keys()),
+        "tools": sorted(built_with.keys() - needed.keys()),
+    }
 
 
 def with_dependencies(roots: list[str], index: mirror.Index, skip: set[str]) -> dict[str, Any]:

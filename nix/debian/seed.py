@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Put files into the Nix store, those that are not there yet: what lock.json names, or the files of a project's own lock.
 
-usage: seed.py [FOLDER [FILE]]
+usage: seed.py [--other] [FOLDER [FILE]]
        seed.py --files FILE
 
 FOLDER is where lock.json comes from; its packages.toml, too, is compared with the lock. FILE is a JSON list of what a
 project needs: files, each with its name, version, file and sha256, which the second form fetches from the index that the
-machine's pip is configured with; and {"set": "compiler"}, by which the first form includes the compiler.
+machine's pip is configured with; and {"set": "compiler"}, by which the first form includes the compiler. With --other it includes what images for the other
+architecture have: packages and wheels without those that are only for building.
 
 Exit codes: 0 all there; 3 a mirror no longer has a locked file; 4 there are wheels to fetch, and no pip; 1 anything else,
 said in one sentence.
@@ -28,6 +29,7 @@ from typing import Any
 import index
 import mirror
 import program
+from machines import MACHINES, OTHER, OWN, Machine, machine_of, part_of
 from storepath import fixed_output_path
 from unpack import BOOTSTRAP, extract_busybox
 
@@ -37,15 +39,16 @@ BATCH = 14  # Debian packages a download, so that progress can be shown
 
 
 def main(*arguments: str) -> None:
-    match arguments:
+    other = arguments[:1] == ("--other",)
+    match arguments[1:] if other else arguments:
         case ["--files", file]:
             seed_project([each for each in json.loads(Path(file).read_text()) if "file" in each])
         case [folder, file]:
-            seed_set(folder, compiler={"set": "compiler"} in json.loads(Path(file).read_text()))
+            seed_set(folder, {"set": "compiler"} in json.loads(Path(file).read_text()), other)
         case [folder]:
-            seed_set(folder)
+            seed_set(folder, other=other)
         case _:
-            seed_set()
+            seed_set(other=other)
 
 
 def seed_project(listed: list[dict[str, str]]) -> None:
@@ -66,38 +69,70 @@ def seed_project(listed: list[dict[str, str]]) -> None:
             seed_sources([each for name, each in missing.items() if name not in wheels])
 
 
-def seed_set(folder: str = "", compiler: bool = False) -> None:
-    """Fetch and add what the set's lock names; what is there to compile with, only if that is asked for."""
+def seed_set(folder: str = "", compiler: bool = False, other: bool = False) -> None:
+    """Fetch and add what the set's lock names; what is there to compile with, and what the other architecture's images
+    have, only if that is asked for."""
     lock = read_lock()
-    check_roots(lock, HERE / "packages.toml", compiler)
+    own = locked_for(lock, OWN)
+    check_roots(own, HERE / "packages.toml", compiler)
     if folder:
-        check_roots(lock, Path(folder, "packages.toml"), compiler)
-    unwanted = set() if compiler else set(lock.get("compiler", []))
-    debs = {
-        store_name(package["path"]): package
-        for name, package in lock["debian"].items()
-        if name not in unwanted
-    }
-    wheels = {package["file"]: (name, package) for name, package in lock["wheels"].items()}
+        check_roots(own, Path(folder, "packages.toml"), compiler)
+    parts = [without(own, [] if compiler else ["compiler"])]
+    if other:
+        theirs = without(locked_for(lock, OTHER), ["compiler", "tools", "wheel-tools"])
+        same = {wheel["file"] for wheel in parts[0]["wheels"].values()}
+        theirs["wheels"] = {
+            name: wheel for name, wheel in theirs["wheels"].items() if wheel["file"] not in same
+        }
+        parts.append(theirs)
+    debs = {store_name(package["path"]): package for part in parts for package in part["debian"].values()}
+    wheels = [part["wheels"] for part in parts]
     paths = {name: fixed_output_path(name, package["sha256"]) for name, package in debs.items()}
-    paths |= {name: fixed_output_path(name, package["sha256"]) for name, (_, package) in wheels.items()}
-    paths[BOOTSTRAP] = fixed_output_path(BOOTSTRAP, lock["busybox"], recursive=True)
+    paths |= {
+        wheel["file"]: fixed_output_path(wheel["file"], wheel["sha256"])
+        for part in wheels
+        for wheel in part.values()
+    }
+    paths[BOOTSTRAP] = fixed_output_path(BOOTSTRAP, own["busybox"], recursive=True)
     missing = missing_from_store(list(paths.values()))
     debs = {name: package for name, package in debs.items() if paths[name] in missing}
-    wheels = {name: entry for name, entry in wheels.items() if paths[name] in missing}
+    wheels = [
+        {name: wheel for name, wheel in part.items() if paths[wheel["file"]] in missing} for part in wheels
+    ]
     bootstrap = paths[BOOTSTRAP] in missing
-    if wheels:
+    if any(wheels):
         require_pip()
     # Both at once: they come from different servers.
     with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor() as pool:
         downloads, tasks = Path(name), []
         if debs or bootstrap:
-            busybox = lock["debian"]["busybox-static"] if bootstrap else None
+            busybox = own["debian"]["busybox-static"] if bootstrap else None
             tasks.append(pool.submit(seed_debs, debs, busybox, downloads))
-        if wheels:
-            tasks.append(pool.submit(seed_wheels, dict(wheels.values()), lock["python"]))
+        tasks += [pool.submit(seed_wheels, part, lock["python"]) for part in wheels if part]
         for task in tasks:
             task.result()
+
+
+def without(part: dict[str, Any], unwanted: list[str]) -> dict[str, Any]:
+    """The Debian packages and wheels but for those on these lists, which an older lock may not have."""
+    names = {name for key in unwanted if key != "wheel-tools" for name in part.get(key, [])}
+    wheels = part.get("wheel-tools", []) if "wheel-tools" in unwanted else []
+    return {
+        "debian": {name: package for name, package in part["debian"].items() if name not in names},
+        "wheels": {name: wheel for name, wheel in part["wheels"].items() if name not in wheels},
+    }
+
+
+def locked_for(lock: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """What the lock has for the machine. Raises MirrorError with what was in the way when it was locked."""
+    found = part_of(lock, machine)
+    if found is None:
+        raise mirror.MirrorError(
+            f"The lock was made before there were packages for {machine.name}: `nixw relock` adds them."
+        )
+    if "refused" in found:
+        raise mirror.MirrorError(found["refused"])
+    return found
 
 
 def read_lock() -> dict[str, Any]:
@@ -126,7 +161,7 @@ def check_roots(lock: dict[str, Any], file: Path, compiler: bool) -> None:
         asked = tomllib.loads(file.read_text()).get("debian", {})
     except ValueError as error:
         raise mirror.MirrorError(f"{file} cannot be read: {program.one_line(error)}.") from None
-    roots = asked.get("roots", []) + (asked.get("compiler", []) if compiler else [])
+    roots = asked.get("roots", []) + asked.get("tools", []) + (asked.get("compiler", []) if compiler else [])
     missing = [name for name in roots if name not in lock["debian"]]
     if missing:
         raise mirror.Gone(f"{file} asks for {', '.join(missing)}, which is not locked: run `nixw relock`.")
@@ -173,14 +208,19 @@ def missing_wheels(wheels: dict[str, Any]) -> dict[str, Any]:
 
 
 def seed_wheels(wheels: dict[str, Any], python: str) -> None:
-    """Fetch and add wheels."""
-    if not wheels:
-        return
-    say(f"Fetching {len(wheels)} Python wheels ...")
+    """Fetch and add wheels, whichever architecture each is for."""
+    for machine in MACHINES:
+        of_machine = {name: each for name, each in wheels.items() if machine_of(each["file"]) is machine}
+        if of_machine:
+            seed_wheels_of(machine, of_machine, python)
+
+
+def seed_wheels_of(machine: Machine, wheels: dict[str, Any], python: str) -> None:
+    say(f"Fetching {len(wheels)} Python wheels{'' if machine is OWN else f' for {machine.name}'} ...")
     wanted = {name: (package["version"], package["sha256"]) for name, package in wheels.items()}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        mirror.download_wheels(wanted, python, folder)
+        mirror.download_wheels(wanted, python, machine, folder)
         # An index may spell a file's name otherwise than the lock.
         found = {sha256_of(file): file for file in folder.glob("*.whl")}
         if lacking := [name for name, wheel in wheels.items() if wheel["sha256"] not in found]:

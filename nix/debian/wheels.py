@@ -26,12 +26,11 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion
 
 import seed
-from mirror import PLATFORMS, pip_settings
+from machines import OWN, Machine
+from mirror import pip_settings
 from program import Refused, one_line
 from storepath import fixed_output_path
 
-# Of the C libraries that uv knows, the newest: Debian 13's is 2.41.
-PLATFORM = "x86_64-manylinux_2_40"
 # pip's settings as uv's variables, and what stands between several values. Command lines are seen by all, and an address
 # may hold a password.
 VARIABLES = {
@@ -53,16 +52,27 @@ class Unreachable(LockError):
     """The index does not answer."""
 
 
-def resolve_wheels(requested: list[Requirement], given: Collection[str], python: str) -> dict[str, Any]:
-    """All wheels that are needed, without those `given`: {name: {version, file, sha256, requires, extras}}.
+def resolve_wheels(
+    requested: list[Requirement],
+    tools: list[Requirement],
+    given: Collection[str],
+    python: str,
+    machine: Machine,
+    versions: dict[str, str],
+) -> tuple[dict[str, Any], list[str]]:
+    """All wheels that are needed, without those `given`: {name: {version, file, sha256, requires, extras}}; and which of
+    them only the `tools` need.
 
-    They are in the Nix store then. Raises LockError and MirrorError.
+    They are in the Nix store then. Of `versions`, by name, no other is taken. Raises LockError and MirrorError.
     """
-    wanted = [each for each in requested if canonicalize_name(each.name) not in given]
-    wheels = {package["name"]: best_wheel(package, python) for package in compiled(wanted, given, python)}
+    wanted = [each for each in [*requested, *tools] if canonicalize_name(each.name) not in given]
+    packages = compiled(wanted, given, python, machine=machine, versions=versions)
+    wheels = {package["name"]: best_wheel(package, python, machine) for package in packages}
     seed.seed_wheels(seed.missing_wheels(wheels), python)
-    graph = Graph({name: requires_dist(wheel) for name, wheel in wheels.items()}, given, python)
-    return {
+    needs = {name: requires_dist(wheel) for name, wheel in wheels.items()}
+    graph = Graph(needs, given, python, machine)
+    needed = graph.reachable([each for each in requested if canonicalize_name(each.name) not in given])
+    locked = {
         name: wheels[name]
         | {
             "requires": graph.requires(name),
@@ -70,22 +80,33 @@ def resolve_wheels(requested: list[Requirement], given: Collection[str], python:
         }
         for name in graph.reachable(wanted)
     }
+    return locked, sorted(locked.keys() - set(needed))
 
 
 def compiled(
-    wanted: list[Requirement], given: Collection[str], python: str, constrained: bool = True
+    wanted: list[Requirement],
+    given: Collection[str],
+    python: str,
+    constrained: bool = True,
+    machine: Machine = OWN,
+    versions: dict[str, str] = {},  # noqa: B006 - it is only read
 ) -> list[dict[str, Any]]:
     """The packages of the pylock.toml (PEP 751) that uv compiles, each with the wheels that fit. Raises LockError."""
     with tempfile.TemporaryDirectory() as folder:
-        excludes, lock = Path(folder, "excludes.txt"), Path(folder, "pylock.toml")
+        excludes, pinned = Path(folder, "excludes.txt"), Path(folder, "versions.txt")
         excludes.write_text("".join(f"{name}\n" for name in given))
+        pinned.write_text("".join(f"{name}=={version}\n" for name, version in versions.items()))
+        lock = Path(folder, "pylock.toml")
         command = ["pip", "compile", "-", "--output-file", str(lock), "--excludes", str(excludes)]
-        command += ["--python-version", python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
-        run_uv(command, "".join(f"{requirement}\n" for requirement in wanted), python, constrained)
+        command += ["--python-version", python, "--python-platform", machine.platform]
+        command += ["--only-binary", ":all:", "--constraints", str(pinned)]
+        run_uv(command, "".join(f"{requirement}\n" for requirement in wanted), python, constrained, machine)
         return list(tomllib.loads(lock.read_text()).get("packages", []))
 
 
-def run_uv(command: list[str], text: str, python: str, constrained: bool = True) -> None:
+def run_uv(
+    command: list[str], text: str, python: str, constrained: bool = True, machine: Machine = OWN
+) -> None:
     """Run uv with pip's configuration, and the text as its input. Raises LockError.
 
     Without `constrained`, the constraints that pip is configured with do not count: what is asked for is exact.
@@ -102,12 +123,13 @@ def run_uv(command: list[str], text: str, python: str, constrained: bool = True)
         command, env=environment, input=text, capture_output=True, text=True, errors="replace"
     )
     if result.returncode != 0:
-        raise refusal(result.stderr, python)
+        raise refusal(result.stderr, python, machine)
 
 
-def markers(python: str) -> dict[str, str]:
-    """What markers (PEP 508) are evaluated with, where the set's Python differs from the machine's."""
+def markers(python: str, machine: Machine = OWN) -> dict[str, str]:
+    """What markers (PEP 508) are evaluated with, where the set's Python and its machine differ from this one's."""
     return {
+        "platform_machine": machine.name,
         "python_version": python,
         "python_full_version": f"{python}.0",
         "implementation_version": f"{python}.0",
@@ -123,10 +145,11 @@ def uv_variables(settings: dict[str, str]) -> dict[str, str]:
     return found
 
 
-def best_wheel(package: dict[str, Any], python: str) -> dict[str, str]:
-    """Version, file name and SHA-256 of the wheel that fits best, of those that fit. Raises LockError."""
+def best_wheel(package: dict[str, Any], python: str, machine: Machine = OWN) -> dict[str, str]:
+    """Version, file name and SHA-256 of the wheel that fits the machine best, of those that fit. Raises LockError."""
     version = tuple(map(int, python.split(".")))
-    tags = [*cpython_tags(version, platforms=PLATFORMS), *compatible_tags(version, "cp", PLATFORMS)]
+    platforms = machine.platforms
+    tags = [*cpython_tags(version, platforms=platforms), *compatible_tags(version, "cp", platforms)]
     order = {tag: place for place, tag in enumerate(tags)}
     found = []
     for wheel in package.get("wheels", []):
@@ -184,8 +207,14 @@ def applies(requirement: Requirement, environment: dict[str, str]) -> bool:
 class Graph:
     """Who needs whom, of what uv resolved; `extras` has those that were asked for, by package."""
 
-    def __init__(self, needs: dict[str, list[Requirement]], given: Collection[str], python: str) -> None:
-        self._needs, self._given, self._markers = needs, given, markers(python)
+    def __init__(
+        self,
+        needs: dict[str, list[Requirement]],
+        given: Collection[str],
+        python: str,
+        machine: Machine = OWN,
+    ) -> None:
+        self._needs, self._given, self._markers = needs, given, markers(python, machine)
         self.extras: dict[str, set[str]] = {name: set() for name in needs}
 
     def requires(self, name: str, extra: str = "") -> list[str]:
@@ -239,7 +268,7 @@ class Graph:
         return found
 
 
-def refusal(errors: str, python: str) -> LockError:
+def refusal(errors: str, python: str, machine: Machine = OWN) -> LockError:
     """uv's reason as one sentence that says what to do."""
     text = " ".join(errors.split("\nhint:")[0].split())
     # Reasons that come later are those of single versions in a conflict.
@@ -255,7 +284,7 @@ def refusal(errors: str, python: str) -> LockError:
         wanted = without[1]
         name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
         return LockError(
-            f"{wanted} has no wheel for Python {python} on x86_64 Linux, only a source distribution or wheels for other"
+            f"{wanted} has no wheel for Python {python} on {machine.name} Linux, only a source distribution or wheels for other"
             " systems, and only what a project's own lock (uv.lock, pylock.toml) names is compiled: make a wheel with"
             f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
             f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."

@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import machines
 import mirror
 import program
 import seed
@@ -45,11 +46,11 @@ def main(file: str, *arguments: str) -> None:
 def wheels(folder: Path) -> list[Path]:
     """The tools' wheels: in the store, or else in the folder. Raises MirrorError."""
     lock = seed.read_lock()
-    locked = {name: lock["wheels"][name] for name in TOOLS}
+    locked = {name: seed.locked_for(lock, machines.OWN)["wheels"][name] for name in TOOLS}
     try:
         seed.seed_wheels(seed.missing_wheels(locked), lock["python"])
     except mirror.Gone:
-        mirror.download_newest(TOOLS, lock["python"], folder)
+        mirror.download_newest(TOOLS, lock["python"], machines.OWN, folder)
         return sorted(folder.glob("*.whl"))
     return [Path(fixed_output_path(wheel["file"], wheel["sha256"])) for wheel in locked.values()]
 

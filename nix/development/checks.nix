@@ -27,6 +27,7 @@ let
         "deploy"
         "flake.lock"
         "tests/any_project"
+        "tests/architectures"
         "tests/registry"
       ]);
   };

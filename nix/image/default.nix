@@ -58,7 +58,7 @@ let
   application = pkgs.runCommand "application" { } ''
     cp -r ${project.package} $out
     chmod -R u+w $out
-    ${project.python}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
+    ${project.python.pythonOnBuildForHost}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
   '';
 
   etc = import ./etc.nix { inherit pkgs uid gid; };
@@ -77,7 +77,8 @@ let
   distribution = import ./distribution.nix { inherit pkgs name closure; };
 
   sbom = import ./sbom {
-    inherit pkgs name closure;
+    inherit name closure;
+    pkgs = pkgs.buildPackages;
     inherit (project) metadata;
     inherit (environment) locked;
   };
@@ -172,16 +173,19 @@ let
   };
 
   stream = pkgs.dockerTools.streamLayeredImage arguments;
-  oci = import ./oci.nix { inherit pkgs name stream; };
+  oci = import ./oci.nix {
+    inherit name stream;
+    pkgs = pkgs.buildPackages;
+  };
   referrers = import ./referrers {
     inherit
-      pkgs
       name
       oci
       sbom
       revision
       ;
-    inherit (project.python) system;
+    pkgs = pkgs.buildPackages;
+    inherit (pkgs.stdenv.hostPlatform) system;
     source = arguments.config.Labels."org.opencontainers.image.source" or null;
   };
 in
@@ -204,12 +208,19 @@ pkgs.dockerTools.buildLayeredImage arguments
   # What a push puts beside it.
   inherit referrers;
   push = import ./push {
-    inherit pkgs oci;
+    inherit oci;
+    pkgs = pkgs.buildPackages;
     referrers = [ referrers ];
     tag = tagOr version;
   };
+  # The same image together with those for other architectures, which are given: one name for all of them.
+  indexWith = import ./oci-index.nix {
+    inherit name oci referrers;
+    pkgs = pkgs.buildPackages;
+    tag = tagOr version;
+  };
   # Whether an image in a registry is what its revision builds; and what has changed from one image to another.
-  inherit (import ../proof { inherit pkgs; }) verify diff;
+  inherit (import ../proof { pkgs = pkgs.buildPackages; }) verify diff;
   # The same project, run without a container.
   run = import ../run {
     inherit
@@ -219,7 +230,6 @@ pkgs.dockerTools.buildLayeredImage arguments
       entrypoint
       localEnv
       ;
-    inherit (project.python) system;
     variables = {
       DJANGO_SETTINGS_MODULE = settingsModule;
       WSGI_APPLICATION = wsgiApplication;

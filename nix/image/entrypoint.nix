@@ -10,7 +10,7 @@ let
   # What a boot need not compress.
   compressed =
     pkgs.runCommand "compressed" { }
-      "${python}/bin/python3 ${./compress.py} $out ${environment}/lib/python3*/site-packages";
+      "${python.pythonOnBuildForHost}/bin/python3 ${./compress.py} $out ${environment}/lib/python3*/site-packages";
   source = pkgs.lib.cleanSourceWith {
     src = ../../entrypoint;
     name = "source";
@@ -24,5 +24,5 @@ pkgs.runCommand "entrypoint" { meta.mainProgram = "entrypoint"; } ''
   chmod +x $out/entrypoint/bin/entrypoint
   ln -s ../entrypoint/bin/entrypoint $out/bin/entrypoint
   ln -s ${compressed} $out/compressed
-  PYTHONHASHSEED=0 ${python}/bin/python3 -m compileall -q --invalidation-mode unchecked-hash $out/entrypoint
+  PYTHONHASHSEED=0 ${python.pythonOnBuildForHost}/bin/python3 -m compileall -q --invalidation-mode unchecked-hash $out/entrypoint
 ''

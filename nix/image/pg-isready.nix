@@ -4,7 +4,7 @@ let
   inherit (import ../versions.nix pkgs) postgresql;
 in
 pkgs.runCommand "postgresql-${postgresql.version}-pg_isready"
-  { nativeBuildInputs = [ pkgs.removeReferencesTo ]; }
+  { nativeBuildInputs = [ pkgs.buildPackages.removeReferencesTo ]; }
   ''
     program=$(readlink -f ${postgresql}/bin/pg_isready)
     package=$(echo "$program" | cut -d / -f 1-4)

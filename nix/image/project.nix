@@ -210,6 +210,6 @@ rec {
   package = pkgs.runCommand "project" { } ''
     cp -r ${source} $out
     chmod -R u+w $out
-    ${python}/bin/python3 ${./compile.py} $out ${lib.escapeShellArgs leftOut}
+    ${python.pythonOnBuildForHost}/bin/python3 ${./compile.py} $out ${lib.escapeShellArgs leftOut}
   '';
 }

@@ -2,6 +2,8 @@
 {
   pkgs,
   image,
+  # The OCI layout that is pushed: of the image, or of an index.
+  pushed,
   # The image's project for this system.
   local,
   # What works on Linux's programs is not for a Mac.
@@ -29,5 +31,5 @@ in
   image-stream = app "Write the image to standard output" "${image.stream}";
   verify = app "Is an image in a registry what its revision builds?" "${proof.verify}/bin/verify";
   diff = app "What has changed from one image to another" "${proof.diff}/bin/diff";
-  push = app "Push the image to a registry, only the layers that it lacks" "${image.push}/bin/push";
+  push = app "Push the image to a registry, only the layers that it lacks" "${pushed.push}/bin/push";
 }

@@ -5,10 +5,14 @@
   # The system's package set, and that of which images are made: the same, but on a Mac.
   pkgs,
   linux,
+  # That of the other architecture of Linux, or null.
+  other,
   # The commit, for the image's label.
   revision,
 }:
 let
+  inherit (pkgs) lib;
+
   # psycopg2 is compiled against the set's libpq: docs/decisions.md.
   fromPackageSet = [ "psycopg2" ];
 
@@ -24,10 +28,10 @@ let
       };
       inherit revision;
     };
-  isMac = pkgs.lib.hasSuffix "-darwin" system;
+  isMac = lib.hasSuffix "-darwin" system;
   image =
     if isMac then
-      pkgs.lib.warn "An image is Linux's: it takes a builder for ${
+      lib.warn "An image is Linux's: it takes a builder for ${
         builtins.replaceStrings [ "darwin" ] [ "linux" ] system
       }, by `nix run nixpkgs#darwin.linux-builder` or in /etc/nix/machines, without which Nix refuses to build it." (
         imageFrom linux
@@ -36,6 +40,14 @@ let
       imageFrom linux;
   # What runs without a container runs on this system.
   local = if isMac then imageFrom pkgs else image;
+  # Under the name of its architecture, an image is the same package on every system.
+  architectureOf =
+    pkgs: if lib.hasPrefix "x86_64-" pkgs.stdenv.hostPlatform.system then "amd64" else "arm64";
+  otherImage = imageFrom other;
+  index = image.indexWith [ otherImage ];
+  # Whether what is made of this set can be run, to be tested, where it is built.
+  isOwn = pkgs.stdenv.buildPlatform.canExecute pkgs.stdenv.hostPlatform;
+
   postgresImage = import ./postgres-image.nix { pkgs = linux; };
   proxyImage = import ./proxy-image.nix { pkgs = linux; };
   development = import ../development {
@@ -51,14 +63,22 @@ in
       seeds = image.seeds ++ development.gunicorn.seeds;
     };
     inherit image;
+    "image-${architectureOf linux}" = image;
     image-stream = image.stream;
     inherit (image) oci;
-    postgres-image = postgresImage;
-    proxy-image = proxyImage;
     # What is in the image, for scanners: CycloneDX.
     inherit (image) sbom;
     # What the image is made of.
     inherit (image) project environment entrypoint;
+  }
+  // lib.optionalAttrs isOwn {
+    postgres-image = postgresImage;
+    proxy-image = proxyImage;
+  }
+  // lib.optionalAttrs (other != null) {
+    # `nixw` fetches what it takes only if it is asked for.
+    "image-${architectureOf other}" = removeAttrs otherImage [ "seeds" ];
+    oci-index = index;
   };
   apps = import ./apps.nix {
     inherit
@@ -67,16 +87,20 @@ in
       local
       isMac
       ;
+    # What is for another architecture than the machine's has no other one to it.
+    pushed = if other != null && isOwn then index else image;
   };
   devShells.default = import ../development/shell.nix { inherit pkgs development; };
-  checks = import ../development/checks.nix {
-    inherit
-      pkgs
-      self
-      development
-      image
-      isMac
-      ;
-  };
+  checks = lib.optionalAttrs isOwn (
+    import ../development/checks.nix {
+      inherit
+        pkgs
+        self
+        development
+        image
+        isMac
+        ;
+    }
+  );
   inherit (development) formatter;
 }

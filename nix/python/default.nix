@@ -14,6 +14,7 @@
 }:
 let
   inherit (pkgs) lib;
+  inherit (pkgs.stdenv.hostPlatform) system;
   inherit (import ./specifier.nix { inherit lib; }) normalize;
 
   lock =
@@ -21,10 +22,10 @@ let
       {
         inherit lib;
         pythonFullVersion = python.version;
-        machine = lib.head (builtins.split "-" python.system);
+        machine = lib.head (builtins.split "-" system);
         # Such as 2.41, of 2.41-12+deb13u1. A Mac, where one develops, has none, and so no Linux wheels.
         glibc =
-          if lib.hasSuffix "-linux" python.system then
+          if lib.hasSuffix "-linux" system then
             lib.head (builtins.match "([0-9]+\\.[0-9]+).*" pkgs.glibc.version)
           else
             "2.0";
@@ -78,7 +79,8 @@ let
   extra = extraPackages python.pkgs;
   packages =
     if lock == null then
-      lib.concatMap (import ./select.nix { inherit lib python; }) project.metadata.dependencies ++ extra
+      lib.concatMap (import ./select.nix { inherit lib python system; }) project.metadata.dependencies
+      ++ extra
     else
       locked ++ besides (map fromSet fromPackageSet ++ extra);
 in

@@ -118,10 +118,10 @@ let
       ]
     ) lock.packages;
 
-  isLinux = lib.hasSuffix "-linux" python.system;
+  isLinux = lib.hasSuffix "-linux" pkgs.stdenv.hostPlatform.system;
   compiled = {
     nativeBuildInputs =
-      lib.optional isLinux pkgs.autoPatchelfHook
+      lib.optional isLinux pkgs.buildPackages.autoPatchelfHook
       ++ lib.optionals (!isWheel) (
         [
           pkgs.libpq.pg_config

@@ -1,13 +1,18 @@
 # The package set's Python packages that a line of pyproject.toml asks for: none where its condition does not hold, more
 # where it has extras.
-{ lib, python }:
+{
+  lib,
+  python,
+  # Such as "x86_64-linux".
+  system,
+}:
 let
   packages = python.pkgs;
 
   read = import ./requirement.nix {
     inherit lib;
     pythonFullVersion = python.version;
-    machine = lib.head (builtins.split "-" python.system);
+    machine = lib.head (builtins.split "-" system);
   };
 in
 text:

@@ -1,7 +1,6 @@
 # `nix run`: the project, from the same store paths as the image, on a PostgreSQL of its own.
 {
   pkgs,
-  system,
   # The folder that the image has as /app.
   application,
   environment,
@@ -13,6 +12,7 @@
 }:
 let
   inherit (pkgs) lib;
+  isMac = lib.hasSuffix "-darwin" pkgs.stdenv.hostPlatform.system;
   inherit (import ../versions.nix pkgs) postgresql;
 
   # The names that most projects know. local_env.py says what stands for @...@.
@@ -42,7 +42,7 @@ pkgs.writeShellScriptBin "run" ''
       environment
       postgresql
     ]
-  }:${if lib.hasSuffix "-darwin" system then "/usr/bin:/bin" else "${pkgs.busybox}/bin"}
+  }:${if isMac then "/usr/bin:/bin" else "${pkgs.busybox}/bin"}
   exec python3 ${./.} --project ${application} --entrypoint ${entrypoint}/bin/entrypoint \
     --environment ${local} "$@"
 ''

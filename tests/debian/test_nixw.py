@@ -38,7 +38,7 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     temporary.mkdir()
 
     def run(
-        programs: dict[str, str | None], *arguments: str, packages: str = "debian"
+        programs: dict[str, str | None], *arguments: str, packages: str = "debian", **env: str
     ) -> subprocess.Popen[str]:
         machine = tmp_path / "bin"
         if not machine.exists():
@@ -58,6 +58,7 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
                 "TMPDIR": str(temporary),
                 "PATH": str(machine),
                 "NIXW_PACKAGES": packages,
+                **env,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -146,3 +147,35 @@ def test_root_builds_where_there_are_no_build_users(start, packages):
     printed, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "build-users-group =" in printed.splitlines()
+
+
+OTHER = "arm64" if os.uname().machine == "x86_64" else "amd64"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "asked"),
+    [
+        (["build", f".#image-{OTHER}"], {}, True),
+        (["build", "--no-link", f"path:/x#packages.{OTHER}-linux.image"], {}, True),
+        (["run", ".#push", "--", "docker://example.org/a"], {}, True),
+        (["build", ".#image"], {"NIXW_ARCHITECTURES": "all"}, True),
+        (["build", ".#image"], {}, False),
+        (["run", ".#image.push", "--", f"docker://example.org/a:x#{OTHER}"], {}, False),
+        (["build", f"path:/{OTHER}#image"], {}, False),
+        (["flake", "check"], {}, False),
+    ],
+)
+def test_the_other_architecture_is_fetched_only_if_it_is_asked_for(start, tmp_path, arguments, env, asked):
+    calls = tmp_path / "calls"
+    process = start({"python3": f'echo "$*" >> {calls}', "apt-get": ""}, *arguments, **env)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    (seeding,) = [line.split() for line in calls.read_text().splitlines() if "/seed.py" in line]
+    assert ("--other" in seeding) is asked
+
+
+def test_architectures_that_are_none(start):
+    process = start({"apt-get": ""}, "build", ".#image", NIXW_ARCHITECTURES="riscv")
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 102
+    assert said.splitlines()[-1] == 'nixw: NIXW_ARCHITECTURES is "riscv"; set it to all, or leave it out.'

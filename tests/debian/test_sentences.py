@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 
 import add
 import index
+import machines
 import mirror
 import program
 import relock
@@ -128,6 +129,44 @@ def test_a_lock_that_is_none(monkeypatch, tmp_path, text):
     monkeypatch.setattr(seed, "HERE", tmp_path)
     with pytest.raises(mirror.MirrorError, match="cannot be read|is no lock of a package set"):
         seed.seed_set()
+
+
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        (None, "was made before there were packages for"),
+        ({"refused": "shop has no wheel there."}, "shop has no wheel there"),
+    ],
+)
+def test_a_lock_without_the_other_architecture(monkeypatch, tmp_path, other, sentence):
+    """It serves this machine; whoever asks for the other one is told why there is nothing."""
+    whole = {"python": "3.13", "busybox": "0" * 64, "debian": {}, "wheels": {}}
+    systems = {machine.system: whole for machine in machines.MACHINES}
+    systems[machines.OTHER.system] = other
+    lock = whole | {system: fields for system, fields in systems.items() if fields}
+    if machines.OTHER is machines.X86_64:
+        pytest.skip("x86_64 is what every lock has")
+    (tmp_path / "lock.json").write_text(json.dumps(lock))
+    monkeypatch.setattr(seed, "HERE", tmp_path)
+    monkeypatch.setattr(seed, "missing_from_store", lambda _: set())
+    seed.seed_set()
+    with pytest.raises(mirror.MirrorError, match=sentence):
+        seed.seed_set(other=True)
+
+
+def test_an_architecture_that_cannot_be_locked_leaves_the_first_as_it_is(monkeypatch, capsys):
+    def lock_for(machine, *_):
+        if machine is machines.AARCH64:
+            raise LockError("shop has no wheel there.")
+        return {"wheels": {}, "debian": {}}
+
+    monkeypatch.setattr(relock, "lock_for", lock_for)
+    lock = json.loads(relock.set_lock(FOLDER))
+    assert lock["wheels"] == {}
+    assert lock["aarch64-linux"] == {
+        "refused": "nixw relock could not lock it for aarch64: shop has no wheel there."
+    }
+    assert capsys.readouterr().err == "Not for aarch64: shop has no wheel there.\n"
 
 
 @pytest.mark.parametrize(

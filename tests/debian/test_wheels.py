@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from packaging.requirements import Requirement
 
+from machines import AARCH64, MACHINES, X86_64, machine_of
 from wheels import Graph, LockError, best_wheel, refusal, uv_variables
 
 
@@ -56,8 +57,27 @@ def package(*files: str) -> dict[str, object]:
 )
 def test_the_wheel_that_fits_best(files):
     for listed, best in ((files, "1"), (files[::-1], "0")):
-        wheel = best_wheel(package(*listed), "3.13")
+        wheel = best_wheel(package(*listed), "3.13", X86_64)
         assert wheel == {"version": "1+x", "file": files[1].replace("%2B", "+"), "sha256": best}
+
+
+def test_each_architecture_gets_its_own_wheel():
+    """As projects publish them; the last one is for neither."""
+    files = [
+        "a-1%2Bx-cp313-cp313-manylinux2014_x86_64.manylinux_2_17_x86_64.whl",
+        "a-1%2Bx-cp313-cp313-manylinux2014_aarch64.manylinux_2_17_aarch64.whl",
+        "a-1%2Bx-cp313-cp313-manylinux_2_31_armv7l.whl",
+    ]
+    assert [best_wheel(package(*files), "3.13", machine)["sha256"] for machine in MACHINES] == ["0", "1"]
+    assert [machine_of(file) for file in files[:2]] == [X86_64, AARCH64]
+    with pytest.raises(LockError, match="gives no wheel of a"):
+        best_wheel(package(files[2], files[0]), "3.13", AARCH64)
+
+
+def test_conditions_are_those_of_the_machine_that_is_locked_for():
+    needs = {"a": [Requirement("b; platform_machine == 'aarch64'")], "b": []}
+    assert Graph(needs, (), "3.13", AARCH64).requires("a") == ["b"]
+    assert Graph(needs, (), "3.13", X86_64).requires("a") == []
 
 
 def test_an_index_without_digests_is_said_in_a_sentence():

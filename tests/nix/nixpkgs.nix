@@ -4,8 +4,15 @@
   system,
   # The Python that the set has.
   minor ? "13",
+  # What builds it: the same, but in `pkgsCross`.
+  machine ? system,
 }:
 let
+  # The set of the machine that builds, whose programs are run.
+  build = import ./nixpkgs.nix {
+    system = machine;
+    inherit minor;
+  };
   isLinux = builtins.match ".*-linux" system != null;
 
   # Those of `lib`'s functions that are nixpkgs' too.
@@ -106,9 +113,9 @@ let
 
   python =
     package "python3" [ ] {
-      inherit system;
       version = "3.${minor}.9";
       sitePackages = "lib/python3.${minor}/site-packages";
+      pythonOnBuildForHost = build."python3${minor}";
       pkgs =
         builtins.listToAttrs (
           map
@@ -233,6 +240,14 @@ in
     streamLayeredImage = image;
   };
   "python3${minor}" = python;
+  buildPackages = build;
+  stdenv = {
+    hostPlatform = { inherit system; };
+    buildPlatform = {
+      system = machine;
+      canExecute = platform: platform.system == machine;
+    };
+  };
   postgresql_17 = package "postgresql" [ ] { version = "17.7"; };
 }
 // packages [

@@ -48,10 +48,10 @@ let
 
   # A project whose lock has a wheel with compiled code and a source distribution; on a Mac, what runs without a container.
   compiled =
-    system:
+    system: machine:
     let
       image = flake.lib.mkDjangoImage {
-        pkgs = import ./nixpkgs.nix { inherit system; };
+        pkgs = import ./nixpkgs.nix { inherit system machine; };
         src = ./compiled;
         settingsModule = "shop.settings";
       };
@@ -73,9 +73,16 @@ builtins.concatLists (
     (evaluated (on "14").packages)
   ]
   ++ map (system: builtins.seq flake.formatter.${system}.drvPath [ ]) systems
-  ++ map (system: builtins.seq (compiled system).drvPath [ ]) systems
+  ++ map (system: builtins.seq (compiled system system).drvPath [ ]) systems
+  # As with `pkgsCross`.
+  ++ [ (builtins.seq (compiled "aarch64-linux" "x86_64-linux").drvPath [ ]) ]
   ++ builtins.concatMap (system: [
-    (lacking "packages" system [ "image" ])
+    (lacking "packages" system [
+      "image"
+      "image-amd64"
+      "image-arm64"
+      "oci-index"
+    ])
     (lacking "apps" system [ "default" ])
     (lacking "devShells" system [ "default" ])
     (lacking "checks" system [

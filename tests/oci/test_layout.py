@@ -71,9 +71,9 @@ def test_skopeo_reads_it(layout, tmp_path):
     assert inspected["Layers"] == [layer["digest"] for layer in layout.manifest["layers"]]
 
 
-def archive(layers: list[bytes], diff_ids: list[str]) -> bytes:
+def archive(layers: list[bytes], diff_ids: list[str], architecture: str = "arm64") -> bytes:
     """A small image as `docker save` writes it."""
-    config = {"architecture": "arm64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+    config = {"architecture": architecture, "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}
     names = [f"{number}/layer.tar" for number in range(len(layers))]
     manifest = [{"Config": "config.json", "Layers": names, "RepoTags": ["example/small:1.0"]}]
     files = dict(zip(names, layers, strict=True)) | {

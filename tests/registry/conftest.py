@@ -1,10 +1,11 @@
-"""The registries, and the image of this tree and of an edited one in the first of them."""
+"""The registries, and the images of this tree and of an edited one in the first of them."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
+import platform
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from tests.proof.small import commit
 from tests.registry.registry import Registry
 
 NAME = "team/backend"
+# This machine's architecture, as images call it.
+OWN = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
 PLAIN = "--dest-tls-verify=false"
 ALONE = "--no-referrers"
 # The edit, and what it changes that can be seen from without.
@@ -29,7 +32,7 @@ EDITED, BEFORE, AFTER = "backend/core/health.py", '"no-store"', '"no-store, no-c
 
 @dataclass(frozen=True)
 class Pushed:
-    """An image in a registry, without what belongs beside it: what moved there, and the OCI layout that it came from."""
+    """Images in a registry under one index, without what belongs beside them: what moved, and the layout that it came from."""
 
     reference: str
     uploads: list[str]
@@ -41,22 +44,38 @@ class Pushed:
         files = (self.layout / "blobs/sha256").iterdir()
         return {f"sha256:{file.name}": file.read_bytes() for file in files}
 
+    def document(self, digest: str) -> dict[str, Any]:
+        return json.loads((self.layout / "blobs" / digest.replace(":", "/")).read_bytes())
+
     @property
     def digest(self) -> str:
+        """The index's."""
         (descriptor,) = json.loads((self.layout / "index.json").read_text())["manifests"]
         return descriptor["digest"]
 
     @property
-    def manifest(self) -> dict[str, Any]:
-        return json.loads(self.blobs()[self.digest])
+    def images(self) -> dict[str, str]:
+        """The digest of each image's manifest, by architecture."""
+        found = self.document(self.digest)["manifests"]
+        return {each["platform"]["architecture"]: each["digest"] for each in found}
 
     @property
-    def layers(self) -> list[str]:
-        return [layer["digest"] for layer in self.manifest["layers"]]
+    def manifests(self) -> list[dict[str, Any]]:
+        return [self.document(digest) for digest in self.images.values()]
 
     @property
-    def config(self) -> str:
-        return self.manifest["config"]["digest"]
+    def layers(self) -> set[str]:
+        """Those of all images, of which some are shared."""
+        return {layer["digest"] for manifest in self.manifests for layer in manifest["layers"]}
+
+    def blobs_of(self, architecture: str) -> set[str]:
+        """Layers and configuration of one image."""
+        manifest = self.document(self.images[architecture])
+        return {each["digest"] for each in (manifest["config"], *manifest["layers"])}
+
+    @property
+    def configs(self) -> set[str]:
+        return {manifest["config"]["digest"] for manifest in self.manifests}
 
 
 def push(
@@ -89,7 +108,7 @@ def built(output: str, tree: Path | None) -> Path:
 
 
 def pushed(registry: Registry, tag: str, tree: Path | None = None) -> Pushed:
-    layout = built("oci", tree)
+    layout = built("oci-index", tree)
     before = len(registry.uploads())
     done = push(f"docker://{registry.host}/{NAME}:{tag}", PLAIN, ALONE, tree=tree)
     assert done.returncode == 0, done.stderr
@@ -109,13 +128,13 @@ def registry(tmp_path_factory) -> Iterator[Registry]:
 
 @pytest.fixture(scope="session")
 def first(registry) -> Pushed:
-    """This tree's image, in an empty registry."""
+    """This tree's images, in an empty registry."""
     return pushed(registry, "1.0")
 
 
 @pytest.fixture(scope="session")
 def edited(registry, first, tmp_path_factory) -> Pushed:
-    """The image after an edit of one line, committed, in the registry that has the first."""
+    """The images after an edit of one line, committed, in the registry that has the first."""
     tree = copy_tree(tmp_path_factory.mktemp("edited"))
     source = (tree / EDITED).read_text()
     assert source.count(BEFORE) == 1

@@ -13,7 +13,7 @@ import pytest
 from tests.container.engine import ROOT
 from tests.container.images import BUILDING, path_of_the_machine
 from tests.proof.small import Source, git
-from tests.registry.conftest import PLAIN, built, push
+from tests.registry.conftest import OWN, PLAIN, built, push
 from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verify
 
 KINDS = {"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}
@@ -33,29 +33,32 @@ def complete(registry, edited) -> str:
     return done.stdout.strip()
 
 
-def test_push_puts_them_beside(registry, edited, complete):
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_push_puts_them_beside(registry, edited, complete, architecture):
     """Each has the image as its subject, and is byte for byte what was built."""
     assert complete == f"{registry.host}/attached/this@{edited.digest}"
-    found = listed(registry, "attached/this", edited.digest)
+    image = edited.images[architecture]
+    found = listed(registry, "attached/this", image)
     assert {each["artifactType"] for each in found} == KINDS
-    layout = built("image.referrers", edited.tree)
+    layout = built(f"image-{architecture}.referrers", edited.tree)
     blobs = registry.blobs()
     for each in found:
         manifest = json.loads(blobs[each["digest"]])
-        assert manifest["subject"]["digest"] == edited.digest
+        assert manifest["subject"]["digest"] == image
         (layer,) = manifest["layers"]
         for digest in (each["digest"], layer["digest"]):
             assert blobs[digest] == (layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()
 
 
 def test_provenance_names_image_and_commit(registry, edited, complete):
+    image = edited.images[OWN]
     (found,) = [
-        each for each in listed(registry, "attached/this", edited.digest) if "in-toto" in each["artifactType"]
+        each for each in listed(registry, "attached/this", image) if "in-toto" in each["artifactType"]
     ]
     blobs = registry.blobs()
     (layer,) = json.loads(blobs[found["digest"]])["layers"]
     statement = json.loads(blobs[layer["digest"]])
-    assert statement["subject"][0]["digest"] == {"sha256": edited.digest.removeprefix("sha256:")}
+    assert statement["subject"][0]["digest"] == {"sha256": image.removeprefix("sha256:")}
     commit = {"gitCommit": git(edited.tree, "rev-parse", "HEAD").strip()}
     dependencies = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     assert commit in [each["digest"] for each in dependencies]

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 from tests.container.images import BUILDING, path_of_the_machine
+from tests.registry.conftest import OWN
 
 
 def diff(tree, *words: str) -> dict[str, Any]:
@@ -25,8 +26,8 @@ def diff(tree, *words: str) -> dict[str, Any]:
 
 def test_of_an_edit_a_node_pulls_one_layer(first, edited):
     """From an image in the registry to a revision, by the number of bytes that the registry got for it."""
-    found = diff(edited.tree, f"docker://{first.reference}", "HEAD")
+    found = diff(edited.tree, f"docker://{first.reference}", "HEAD", "--platform", f"linux/{OWN}")
     blobs = edited.blobs()
-    new = set(edited.layers + [edited.config]) - set(first.layers + [first.config])
+    new = edited.blobs_of(OWN) - first.blobs_of(OWN)
     assert found["pull"] == {"layers": 1, "bytes": sum(len(blobs[digest]) for digest in new)}
     assert (found["packages"], found["variables"], found["exit_codes"]) == ([], [], [])

@@ -15,7 +15,7 @@ import pytest
 
 from tests.container.engine import ROOT
 from tests.proof.small import Source, git
-from tests.registry.conftest import PLAIN, push
+from tests.registry.conftest import OWN, PLAIN, push
 from tests.registry.test_attached import attach, listed, make_referrers
 from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verify
 
@@ -32,7 +32,7 @@ def layers(registry, artifact: dict) -> dict[str, bytes]:
 def test_push_stores_all_that_the_provenance_names(registry, edited, tmp_path):
     done = push(f"docker://{registry.host}/inputs/this:1", PLAIN, "--with-inputs", tree=edited.tree)
     assert done.returncode == 0, done.stderr
-    beside = {each["artifactType"]: each for each in listed(registry, "inputs/this", edited.digest)}
+    beside = {each["artifactType"]: each for each in listed(registry, "inputs/this", edited.images[OWN])}
     (provenance,) = layers(registry, beside["application/vnd.in-toto+json"]).values()
     dependencies = json.loads(provenance)["predicate"]["buildDefinition"]["resolvedDependencies"]
     fetched = {each["digest"]["sha256"] for each in dependencies if "sha256" in each["digest"]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import secrets
 import subprocess
 import tarfile
@@ -17,7 +18,7 @@ from tests.registry.conftest import AFTER, ALONE, EDITED, NAME, PLAIN, built, pu
 
 
 def test_first_push_moves_each_blob_once(registry, first):
-    assert sorted(first.uploads) == sorted({first.config, *first.layers})
+    assert sorted(first.uploads) == sorted(first.configs | first.layers)
     stored = registry.blobs()
     assert {digest: stored.get(digest) for digest in first.blobs()} == first.blobs()
 
@@ -25,6 +26,45 @@ def test_first_push_moves_each_blob_once(registry, first):
 def test_it_says_what_it_pushed(registry, first):
     """The only line on stdout, for whoever deploys by digest."""
     assert first.reference == f"{registry.host}/{NAME}@{first.digest}"
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_one_tag_is_for_both_architectures(registry, first, architecture):
+    """Who asks for it gets the image of its own; what the image says of itself is right."""
+    skopeo = [
+        "skopeo",
+        "--insecure-policy",
+        f"--override-arch={architecture}",
+        "inspect",
+        "--tls-verify=false",
+    ]
+    reference = f"docker://{registry.host}/{NAME}:1.0"
+    inspected = [
+        json.loads(subprocess.run([*skopeo, *option, reference], capture_output=True, check=True).stdout)
+        for option in ([], ["--config"])
+    ]
+    assert [each["architecture" if "rootfs" in each else "Architecture"] for each in inspected] == [
+        architecture
+    ] * 2
+    manifest = first.document(first.images[architecture])
+    assert inspected[0]["Layers"] == [layer["digest"] for layer in manifest["layers"]]
+
+
+def test_images_share_what_is_of_python_alone(first):
+    """Django's layer, and the folders of the application: a registry has them once."""
+    amd64, arm64 = ([layer["digest"] for layer in manifest["layers"]] for manifest in first.manifests)
+    assert len(set(amd64) & set(arm64)) >= 3
+
+
+@pytest.mark.parametrize("architecture", ["amd64", "arm64"])
+def test_docker_pulls_the_image_of_the_platform(first, engine, architecture):
+    docker("pull", "--platform", f"linux/{architecture}", first.reference)
+    try:
+        shown = docker("image", "inspect", "--format", "{{.Id}} {{.Architecture}}", first.reference)
+        config = first.document(first.images[architecture])["config"]["digest"]
+        assert shown == f"{config} {architecture}"
+    finally:
+        docker("image", "rm", first.reference)
 
 
 def test_push_again_moves_nothing(registry, first):
@@ -44,15 +84,16 @@ def test_without_a_tag_it_gets_the_version(registry, first):
 
 
 def test_after_an_edit_only_the_layer_with_it_moves(registry, first, edited):
-    (layer,) = [digest for digest in edited.layers if digest not in first.layers]
+    # Python's code is the same for both architectures.
+    (layer,) = edited.layers - first.layers
     assert len(edited.layers) == len(first.layers)
-    assert sorted(edited.uploads) == sorted([layer, edited.config])
+    assert sorted(edited.uploads) == sorted([layer, *edited.configs])
     with tarfile.open(fileobj=io.BytesIO(edited.blobs()[layer])) as content:
         names = content.getnames()
     assert EDITED.replace("backend/", "app/") in [name.removeprefix("./") for name in names]
     assert not [name for name in names if "nix/store" in name]
-    # In bytes: the new manifest too, and nothing else.
-    new = {layer, edited.config, edited.digest}
+    # In bytes: the new manifests and the index too, and nothing else.
+    new = {layer, *edited.configs, *edited.images.values(), edited.digest}
     stored = registry.blobs()
     assert stored.keys() == first.blobs().keys() | new
     assert {digest: stored[digest] for digest in new} == {digest: edited.blobs()[digest] for digest in new}

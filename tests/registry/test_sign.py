@@ -124,7 +124,7 @@ def test_key_that_is_none(registry, source, key, tmp_path):
 @pytest.fixture(scope="module")
 def program(edited) -> Path:
     """This project's `push`, as `nix run` calls it."""
-    return built("image.push", edited.tree) / "bin/push"
+    return built("oci-index.push", edited.tree) / "bin/push"
 
 
 def pushed(program: Path, destination: str, *options: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -1,10 +1,13 @@
 # `dockerTools` as nixpkgs' manual describes it, as far as the flake uses it.
 {
   lib,
+  # Of the machine that builds.
   builders,
   busybox,
   debian,
   python,
+  # Of images, in Go's words.
+  defaultArchitecture,
 }:
 let
   image = "${python}/bin/python3 -S ${./image.py}";
@@ -20,7 +23,7 @@ let
       # The image's configuration, in the words of the OCI image specification.
       config ? { },
       # The architecture, in Go's words.
-      architecture ? "amd64",
+      architecture ? defaultArchitecture,
       # When the image and its files were made: RFC 3339 in UTC.
       created ? "1970-01-01T00:00:01Z",
       mtime ? created,
@@ -96,7 +99,7 @@ let
             # Changing an owner in truth, too, would fail: a sandbox knows one user only.
             export FAKEROOTKEY=''${key%%:*} FAKEROOTDONTTRYCHOWN=1
             # Only a program that loads libraries can be told that it is root.
-            export LD_PRELOAD=${debian.libfakeroot}/lib/x86_64-linux-gnu/libfakeroot/libfakeroot-sysv.so
+            export LD_PRELOAD=${debian.libfakeroot}/${debian.libraries}/libfakeroot/libfakeroot-sysv.so
             (
               export PATH=${busybox}/bin
               cd root

@@ -1,7 +1,7 @@
-# `nix run .#push`: an image into a registry, from its OCI layout.
+# `nix run .#push`: an image, or an index of several, into a registry, from its OCI layout.
 {
   pkgs,
-  # The layout, from ../oci.nix.
+  # The layout, from ../oci.nix or ../oci-index.nix.
   oci,
   # What belongs beside it, a list of layouts from ../referrers.
   referrers,

@@ -1,4 +1,4 @@
-"""`nix run .#push -- DESTINATION [OPTIONS]`: an image into a registry.
+"""`nix run .#push -- DESTINATION [OPTIONS]`: an image, or an index of images for several architectures, into a registry.
 
 Beside it go its bill of materials and its provenance, but for --no-referrers.
 With --with-inputs, so does all that it is built from.
@@ -22,6 +22,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from attach import attach
 from inputs import with_inputs
@@ -143,15 +144,35 @@ def digest_of(layout: Path) -> str:
 
 def announce(layout: Path, destination: str) -> None:
     """Say what is about to happen."""
-    (image,) = json.loads((layout / "index.json").read_text())["manifests"]
-    manifest = layout / "blobs" / image["digest"].replace(":", "/")
-    layers = json.loads(manifest.read_text())["layers"]
-    size = sum(layer["size"] for layer in layers)
+    images = images_of(layout, json.loads((layout / "index.json").read_text()))
+    # Images may share layers.
+    layers = {
+        layer["digest"]: layer["size"]
+        for image in images
+        for layer in read(layout, image["digest"])["layers"]
+    }
+    of = " and ".join(image["platform"]["architecture"] for image in images)
     print(
-        f"push: {len(layers)} layers ({size / 1e6:.0f} MB) to {destination}, except those it has ...",
+        f"push: {len(layers)} layers ({sum(layers.values()) / 1e6:.0f} MB) for {of} to {destination},"
+        " except those it has ...",
         file=sys.stderr,
         flush=True,
     )
+
+
+def images_of(layout: Path, index: dict[str, Any]) -> list[dict[str, Any]]:
+    """The descriptors of the images that the index names, or an index that it names."""
+    found: list[dict[str, Any]] = []
+    for each in index["manifests"]:
+        is_index = each["mediaType"].endswith(".index.v1+json")
+        found += images_of(layout, read(layout, each["digest"])) if is_index else [each]
+    return found
+
+
+def read(layout: Path, digest: str) -> dict[str, Any]:
+    """A JSON document of the layout."""
+    document: dict[str, Any] = json.loads((layout / "blobs" / digest.replace(":", "/")).read_text())
+    return document
 
 
 def environment(certificates: str) -> dict[str, str]:
@@ -196,7 +217,7 @@ class Skopeo:
 
 
 def copy(skopeo: Skopeo, layout: str, destination: re.Match[str], options: list[str]) -> str:
-    """Copy the image; return its manifest's digest.
+    """Copy the image, or the index; return its digest.
 
     Raises:
         PushError: it was not copied.
@@ -205,7 +226,9 @@ def copy(skopeo: Skopeo, layout: str, destination: re.Match[str], options: list[
         digest = Path(scratch, "digest")
         # Without a terminal, skopeo would only list all layers, those too that it skips.
         quiet = [] if sys.stdout.isatty() else ["--quiet"]
-        reason = skopeo.copy([*quiet, *options, "--digestfile", str(digest)], f"oci:{layout}", destination[0])
+        # Of an index, all images, and the index as it is.
+        words = [*quiet, "--all", *options, "--digestfile", str(digest)]
+        reason = skopeo.copy(words, f"oci:{layout}", destination[0])
         if not reason:
             return digest.read_text().strip()
     raise failure(reason, destination)
