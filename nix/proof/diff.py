@@ -7,7 +7,7 @@ On stdout: packages, sizes, what a node must pull, variables and exit codes of t
   --format FORMAT        text, json, or markdown for a pull request; by default text
   --source URL           the repository of revisions; by default that of the current folder
   --output NAME          the image among the flake's outputs; by default `image`
-  --platform OS/ARCH     of an index, which image, as in linux/amd64
+  --platform OS/ARCH     of an index, which image, as in linux/amd64; else this machine's
   --tls-verify=false     for a registry that speaks plain http, or whose certificate is not to be checked
 
 Exit codes: 0 it is said, whether something has changed or not; the others are those of `verify`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -14,6 +15,10 @@ from outcome import Outcome, Stop
 
 COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 TIMEOUT = 3600.0  # seconds that git may take
+
+# OCI's name of this machine's platform.
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+OWN_PLATFORM = "linux/" + ARCHITECTURES.get(platform.machine(), platform.machine())
 
 # What nixw says before it goes on with newer packages than the lock names: those would be of another image.
 RENEWED = "THE LOCK IS OUT OF DATE"
@@ -117,6 +122,12 @@ def build(tree: Path, attribute: str, link: Path, environment: dict[str, str]) -
     if process.returncode != 0:
         raise Stop(Outcome.NOT_BUILT, f"it cannot be built: {reason(lines)}.")
     return link.resolve()
+
+
+def attribute(output: str, platform: str) -> str:
+    """What of the flake is the image for that platform, as in linux/amd64; for "", that for this machine."""
+    architecture = platform.partition("/")[2]
+    return output if architecture in ("", OWN_PLATFORM.partition("/")[2]) else f"{output}-{architecture}"
 
 
 def nix(tree: Path) -> list[str]:

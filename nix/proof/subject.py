@@ -32,18 +32,17 @@ class Reader:
     platform: str
 
     def image(self, text: str, folder: Path) -> Image:
-        """The image that `text` means. Raises Stop if there is none, or it cannot be built."""
+        """The image that `text` means; of an index, that for this machine, if no platform is asked for.
+
+        Raises:
+            Stop: there is none, or it cannot be built.
+        """
         folder.mkdir()
-        images = [each for each in self.named(text, folder).images if self.platform in ("", each.platform)]
-        if not images:
-            raise Stop(Outcome.NO_IMAGE, f"{text} has no image for {self.platform or 'any platform'}.")
-        if len(images) > 1:
-            platforms = ", ".join(image.platform for image in images)
-            raise Stop(
-                Outcome.USAGE,
-                f"{text} has images for several platforms: say with --platform which ({platforms}).",
-            )
-        return images[0]
+        images = {each.platform: each for each in self.named(text, folder).images}
+        wanted = self.platform or (rebuild.OWN_PLATFORM if len(images) > 1 else next(iter(images), ""))
+        if wanted not in images:
+            raise Stop(Outcome.NO_IMAGE, f"{text} has no image for {wanted or 'any platform'}.")
+        return images[wanted]
 
     def named(self, text: str, folder: Path) -> Named:
         path = Path(text)
@@ -118,4 +117,6 @@ class Reader:
     def built(self, tree: Path, folder: Path, text: str) -> Path:
         """The layout that the flake in a folder builds. Raises Stop."""
         say("diff", f"building {text} ...")
-        return rebuild.build(tree, f"{self.output}.oci", folder / "result", {})
+        return rebuild.build(
+            tree, f"{rebuild.attribute(self.output, self.platform)}.oci", folder / "result", {}
+        )

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import platform
 import re
 import sys
 import tempfile
@@ -39,8 +38,6 @@ from signature import signed_by
 from skopeo import Skopeo
 
 LABEL = "org.opencontainers.image.revision"
-# OCI's names of architectures (Go's GOARCH), and Nix's.
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def main() -> Outcome:
@@ -156,7 +153,7 @@ def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str,
     """
     say("verify", f"building {revision} for {image.platform} ...")
     number = image.digest.removeprefix("sha256:")
-    name = f"{attribute(output, image.platform)}.oci"
+    name = f"{rebuild.attribute(output, image.platform)}.oci"
     layout = rebuild.build(tree, name, folder / f"result-{number}", environment_of(image))
     built = next((each for each in in_layout(layout).images if each.platform == image.platform), None)
     if built is None:
@@ -181,7 +178,7 @@ def referrers(tree: Path, output: str, image: Image, link: Path) -> Path | None:
     """The layout of what belongs beside the image; None if it is of a revision that builds nothing of that kind."""
     try:
         return rebuild.build(
-            tree, f"{attribute(output, image.platform)}.referrers", link, environment_of(image)
+            tree, f"{rebuild.attribute(output, image.platform)}.referrers", link, environment_of(image)
         )
     except Stop as stop:
         if "does not provide attribute" in str(stop):
@@ -191,13 +188,6 @@ def referrers(tree: Path, output: str, image: Image, link: Path) -> Path | None:
 
 def differs(image: Image, revision: str) -> str:
     return f"the image for {image.platform} is not what {revision} builds:"
-
-
-def attribute(output: str, platform_of_image: str) -> str:
-    """What of the flake is the image for that platform."""
-    architecture = platform_of_image.partition("/")[2]
-    here = ARCHITECTURES.get(platform.machine(), platform.machine())
-    return output if architecture == here else f"{output}-{architecture}"
 
 
 def environment_of(image: Image) -> dict[str, str]:

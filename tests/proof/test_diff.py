@@ -213,3 +213,16 @@ def test_unknown_on_one_side_is_unknown():
     assert changed(None, {}) is None
     assert changed({"x": "1"}, {"x": "2"}) == [Change("x", "1", "2")]
     assert as_json(changes(SOME, SOME))["variables"] is None
+
+
+def test_of_an_index_the_image_for_this_machine(tmp_path):
+    layout = Layout(tmp_path / "both", "amd64")
+    first = layout.image({"a": b""})
+    layout.architecture = "arm64"
+    layout.holds(layout.index(first, layout.image({"a": b""}, {"b": b""})))
+    own = "linux/" + {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    assert told(layout.path, layout.path)["old"]["platform"] == own
+    done = diff(layout.path, layout.path, "--format", "json", "--platform", "linux/arm64")
+    assert json.loads(done.stdout)["old"]["layers"] == 2
+    done = diff(layout.path, layout.path, "--platform", "linux/s390x")
+    assert (done.returncode, done.stdout) == (5, "")
