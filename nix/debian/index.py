@@ -6,6 +6,7 @@ pip fetches wheels; but of a source distribution it would run the code, to learn
 from __future__ import annotations
 
 import base64
+import functools
 import html
 import http.client
 import netrc
@@ -64,15 +65,18 @@ def from_page(page: str, file: str, index: str, settings: dict[str, str]) -> byt
 
 def indexes(settings: dict[str, str]) -> list[str]:
     """Addresses of the indexes, as pip would ask them."""
-    first = settings.get("index-url", "").split()
-    if not first:
-        shown = subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--help"], capture_output=True, text=True
-        ).stdout
-        first = re.findall(r"\(default\s+(http[^)\s]+)", shown)
+    first = settings.get("index-url", "").split() or default_index()
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
         return []
     return first + settings.get("extra-index-url", "").split()
+
+
+@functools.cache
+def default_index() -> list[str]:
+    """pip's own."""
+    command = [sys.executable, "-m", "pip", "download", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True).stdout
+    return re.findall(r"\(default\s+(http[^)\s]+)", shown)
 
 
 def get(address: str, index: str, settings: dict[str, str]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import shutil
@@ -155,6 +156,7 @@ def pip_download(wanted: list[str], python: str, machine: Machine, folder: Path)
     raise MirrorError(f"pip could not download the wheels: {reason.removeprefix('ERROR: ')}")
 
 
+@functools.cache
 def pip_settings() -> dict[str, str]:
     """How the machine's pip is configured: by its files and, over these, by its environment."""
     command = [sys.executable, "-m", "pip", "config", "list"]

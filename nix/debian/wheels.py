@@ -113,7 +113,7 @@ def run_uv(
     """
     command = ["uv", *command, "--no-config", "--quiet", "--color", "never"]
     command += ["--no-python-downloads", "--python", sys.executable]
-    settings = pip_settings()
+    settings = dict(pip_settings())
     if not constrained:
         settings.pop("constraint", None)
     if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
