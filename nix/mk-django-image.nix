@@ -29,7 +29,7 @@
   # with beyond the usual ones (nix/python/package.nix lists these): a function from the package set to a list. On the Debian set, `nixw add --debian PACKAGE` does it.
   libraries ? (_: [ ]),
   # Python packages that source distributions are built with, besides the usual ones (setuptools, hatchling, poetry-core,
-  # flit-core): a function from the package set's to a list.
+  # flit-core): a function from the package set's to a list. With a pylock.build.toml, that says it.
   buildSystems ? (_: [ ]),
   # More Python packages, unless the lock has them: a function from the package set's to a list.
   extraPackages ? (_: [ ]),

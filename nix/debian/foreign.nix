@@ -21,6 +21,7 @@
   nativeBuildInputs ? [ ],
   buildInputs ? [ ],
   build-system ? [ ],
+  preBuild ? "",
   dependencies ? [ ],
   optional-dependencies ? { },
   passthru ? { },
@@ -50,7 +51,7 @@ let
       )
     }
     mkdir wheel
-    $python ${./build-wheel}/build_wheel.py ${pname} ${src} wheel || true
+    $python ${./build-wheel}/build_wheel.py ${pname} ${src} wheel ${lib.escapeShellArg preBuild} || [ $? = 1 ]
     unset PYTHONPATH
     wheel=$(echo wheel/*.whl)
     case $wheel in

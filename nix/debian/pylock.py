@@ -1,9 +1,11 @@
-"""A project's own lock, pylock.toml (PEP 751): uv makes it, from the index that the machine's pip knows."""
+"""A project's own lock, pylock.toml (PEP 751): uv makes it, from the index that the machine's pip knows; and how any is written."""
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
+import subprocess
 import tempfile
 import tomllib
 import urllib.parse
@@ -60,3 +62,47 @@ def without_addresses(text: str) -> str:
     '{ name = "a-1+b.whl", hashes = {} }'
     """
     return ADDRESSED.sub(lambda found: f'name = "{urllib.parse.unquote(found[1])}"', text)
+
+
+def by_name(file: dict[str, Any]) -> dict[str, Any]:
+    """A file without its address: any index that has it will do."""
+    name = file.get("name") or urllib.parse.unquote((file.get("url") or file["path"]).rsplit("/", 1)[-1])
+    return {"name": name, "hashes": file.get("hashes", {})}
+
+
+def written(content: dict[str, Any], settings: dict[str, Any]) -> str:
+    """The text of a pylock.toml, with settings of [tool.nixw]."""
+    head = {"lock-version": "1.0"} | content
+    lines = [f"{key} = {toml(value)}" for key, value in head.items() if key != "packages" and value]
+    for package in content["packages"]:
+        lines += ["", "[[packages]]"]
+        for key, value in package.items():
+            if key == "wheels" and len(value) > 1:
+                lines += ["wheels = [", *(f"    {toml(wheel)}," for wheel in value), "]"]
+            elif value:
+                lines.append(f"{key} = {toml(value)}")
+    lines += ["", "[tool.nixw]", *(f"{key} = {toml(value)}" for key, value in settings.items())]
+    return "\n".join(lines) + "\n"
+
+
+def toml(value: Any) -> str:
+    """A value as TOML, in one line."""
+    match value:
+        case dict():
+            return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
+        case list():
+            return "[" + ", ".join(map(toml, value)) + "]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+def track(lock: Path) -> str:
+    """Add the lock to git's index, for a flake sees only what git tracks; what to say of it."""
+    git = ["git", "-C", str(lock.parent)]
+    try:
+        if subprocess.run([*git, "rev-parse"], capture_output=True).returncode != 0:
+            return ""
+        added = subprocess.run([*git, "add", lock.name], capture_output=True).returncode == 0
+    except OSError:
+        added = False
+    return ", and added to git's index" if added else "; `git add` it, for a flake sees only what git tracks"

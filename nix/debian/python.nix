@@ -133,6 +133,7 @@ let
       pyproject ? false,
       format ? null,
       build-system ? [ ],
+      preBuild ? "",
       nativeBuildInputs ? [ ],
       buildInputs ? [ ],
       dependencies ? [ ],
@@ -144,6 +145,10 @@ let
       compiled = pyproject && isCompiled src;
       # Where nothing is compiled, nothing is linked. What else nixpkgs takes to compile is in the compiler's tree here.
       isLinked = compiled || !pyproject;
+      systems = environment {
+        packages = closure (package: package.dependencies) build-system;
+        added = [ ];
+      };
       hooks =
         lib.filter (input: input ? setupHook) (lib.optionals isLinked nativeBuildInputs)
         ++ lib.optional compiled compiler.hook;
@@ -171,14 +176,9 @@ let
         wheel=${src}
         ${lib.optionalString pyproject ''
           ${lib.optionalString compiled "PATH=${compiler.tree}/bin:$PATH"}
-          export PYTHONPATH=${
-            lib.concatMapStringsSep ":" (package: "${package}/${sitePackages}") (
-              closure (package: package.dependencies) build-system
-            )
-          }
           mkdir wheel
-          $python ${./build-wheel}/build_wheel.py ${pname} ${src} wheel
-          unset PYTHONPATH
+          PATH=$PATH:${systems}/bin PYTHONPATH=${systems}/${sitePackages} \
+            $python ${./build-wheel}/build_wheel.py ${pname} ${src} wheel ${lib.escapeShellArg preBuild}
           wheel=$(echo wheel/*.whl)
         ''}
         $python ${./install_wheel.py} $wheel $out ${sitePackages}
@@ -264,8 +264,8 @@ let
       }
     );
 
-  # An environment with these packages, and all they need: a virtual environment. Of two files of one name it has the
-  # first, as `ignoreCollisions` asks for.
+  # An environment with these packages, and all they need. Of two files of one name it has the first, as `ignoreCollisions`
+  # asks for.
   buildEnv.override =
     {
       extraLibs,
@@ -274,11 +274,18 @@ let
     let
       packages = closure (package: package.requiredPythonModules) extraLibs;
       has = name: lib.any (package: package.pname == name) packages;
+    in
+    environment {
+      inherit packages;
       # Where psycopg is not compiled, it loads libpq by its name.
       added =
         lock.added
         ++ lib.optional (has "psycopg" && !(has "psycopg-binary" || has "psycopg-c")) "libpq5";
-    in
+    };
+
+  # A virtual environment with these packages, and Debian packages that a project adds.
+  environment =
+    { packages, added }:
     builders.runCommand "python3-environment"
       {
         passthru = {

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import subprocess
 import tempfile
 import tomllib
 import urllib.parse
@@ -29,7 +28,7 @@ import mirror
 import pins
 import poetry
 import program
-from pylock import TRANSLATED
+from pylock import TRANSLATED, by_name, track, written
 from relock import say
 from wheels import LockError, Unreachable, compiled, run_uv
 
@@ -55,7 +54,8 @@ def main(*arguments: str) -> None:
         for ignored in found.ignored:
             say(f"left out: {ignored}.")
         content, sources = from_pins(found.pins, file, complete), found.files
-    text = written(content, [record(source, folder) for source in sources])
+    made_from = [record(source, folder) for source in sources]
+    text = written({"created-by": TRANSLATED} | content, {"made-from": made_from})
     program.write_all({lock: text})
     say(f"Written: {os.path.relpath(lock)}, {len(content['packages'])} packages{track(lock)}.")
 
@@ -131,12 +131,6 @@ def listed(named: list[pins.Pin], complete: bool) -> dict[str, Any]:
     return {"requires-python": content["requires-python"], "packages": packages}
 
 
-def by_name(file: dict[str, Any]) -> dict[str, Any]:
-    """A file without its address: any index that has it will do."""
-    name = file.get("name") or urllib.parse.unquote((file.get("url") or file["path"]).rsplit("/", 1)[-1])
-    return {"name": name, "hashes": file.get("hashes", {})}
-
-
 def keep_hashed(package: dict[str, Any], pin: pins.Pin) -> None:
     """Keep those of a package's files whose hashes the line names. Raises LockError if there is none."""
     if not pin.sha256:
@@ -195,47 +189,10 @@ def record(source: Path, folder: Path) -> dict[str, str]:
     }
 
 
-def written(content: dict[str, Any], sources: list[dict[str, str]]) -> str:
-    """The text of the pylock.toml."""
-    head = {"lock-version": "1.0", "created-by": TRANSLATED} | content
-    lines = [f"{key} = {toml(value)}" for key, value in head.items() if key != "packages" and value]
-    for package in content["packages"]:
-        lines += ["", "[[packages]]"]
-        for key, value in package.items():
-            if key == "wheels" and len(value) > 1:
-                lines += ["wheels = [", *(f"    {toml(wheel)}," for wheel in value), "]"]
-            elif value:
-                lines.append(f"{key} = {toml(value)}")
-    lines += ["", "[tool.nixw]", f"made-from = {toml(sources)}"]
-    return "\n".join(lines) + "\n"
-
-
-def toml(value: Any) -> str:
-    """A value as TOML, in one line."""
-    match value:
-        case dict():
-            return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
-        case list():
-            return "[" + ", ".join(map(toml, value)) + "]"
-        case _:
-            return json.dumps(value, ensure_ascii=False)
-
-
-def track(lock: Path) -> str:
-    """Add the lock to git's index, for a flake sees only what git tracks; what to say of it."""
-    git = ["git", "-C", str(lock.parent)]
-    try:
-        if subprocess.run([*git, "rev-parse"], capture_output=True).returncode != 0:
-            return ""
-        added = subprocess.run([*git, "add", lock.name], capture_output=True).returncode == 0
-    except OSError:
-        added = False
-    return ", and added to git's index" if added else "; `git add` it, for a flake sees only what git tracks"
+def code_of(error: Exception) -> int:
+    """The exit code of a failure."""
+    return UNREACHABLE if isinstance(error, Unreachable | mirror.MirrorError) else REFUSED
 
 
 if __name__ == "__main__":
-    program.run(
-        "lock",
-        main,
-        lambda error: UNREACHABLE if isinstance(error, Unreachable | mirror.MirrorError) else REFUSED,
-    )
+    program.run("lock", main, code_of)

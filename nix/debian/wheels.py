@@ -52,6 +52,14 @@ class Unreachable(LockError):
     """The index does not answer."""
 
 
+class NoWheel(LockError):
+    """What is `wanted` has no wheel."""
+
+    def __init__(self, message: str, wanted: str) -> None:
+        super().__init__(message)
+        self.wanted = wanted
+
+
 def resolve_wheels(
     requested: list[Requirement],
     tools: list[Requirement],
@@ -283,11 +291,12 @@ def refusal(errors: str, python: str, machine: Machine = OWN) -> LockError:
     if without := re.search(r"cause: Because (?:all versions of )?(\S+) ha(?:s|ve) no usable wheels", text):
         wanted = without[1]
         name = canonicalize_name(re.split(r"[<>=!~]", wanted)[0])
-        return LockError(
+        return NoWheel(
             f"{wanted} has no wheel for Python {python} on {machine.name} Linux, only a source distribution or wheels for other"
             " systems, and only what a project's own lock (uv.lock, pylock.toml) names is compiled: make a wheel with"
             f" `python3 -m pip wheel --no-deps --wheel-dir debian/wheels '{wanted}'`, take Debian's package, if there is"
-            f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it."
+            f" one, with `nixw add --debian {name}=python3-{name.removeprefix('python-')}`, or do without it.",
+            wanted,
         )
     if re.search(r"error sending request|Request failed|Could not connect", text):
         return Unreachable("The Python index that pip is configured with cannot be reached.")

@@ -192,11 +192,16 @@ in
 pkgs.dockerTools.buildLayeredImage arguments
 // {
   inherit environment entrypoint sbom;
+  inherit (environment) sources;
   # What `nixw` puts into the store for it: files by name, version and hash, and what the package set says besides.
   seeds =
     map (archive: removeAttrs archive [ "local" ]) (
       lib.filter (archive: archive != null && !archive.local) (
-        map (package: package.archive) environment.locked
+        lib.unique (
+          lib.concatMap (
+            package: map (each: each.archive) ([ package ] ++ package.builtWith)
+          ) environment.locked
+        )
       )
     )
     ++ lib.unique (lib.concatMap (package: package.seeds or [ ]) environment.locked);

@@ -31,6 +31,7 @@ let
     "debian"
     "flake.lock"
     "flake.nix"
+    "pylock.build.toml"
     "pylock.toml"
     "uv.lock"
   ];

@@ -23,6 +23,7 @@ let
         inherit lib;
         pythonFullVersion = python.version;
         machine = lib.head (builtins.split "-" system);
+        buildMachine = lib.head (builtins.split "-" pkgs.stdenv.buildPlatform.system);
         # Such as 2.41, of 2.41-12+deb13u1. A Mac, where one develops, has none, and so no Linux wheels.
         glibc =
           if lib.hasSuffix "-linux" system then
@@ -43,21 +44,24 @@ let
       lock
       ;
     # Those that most projects use.
-    buildSystems =
-      packages:
-      [
-        packages.flit-core
-        packages.hatchling
-        packages.poetry-core
-        packages.setuptools
-        packages.setuptools-scm
-        packages.wheel
-      ]
-      ++ buildSystems packages;
+    buildSystems = [
+      python.pkgs.flit-core
+      python.pkgs.hatchling
+      python.pkgs.poetry-core
+      python.pkgs.setuptools
+      python.pkgs.setuptools-scm
+      python.pkgs.wheel
+    ]
+    ++ added;
   };
-  locked = map package (
-    lib.filter (package: !(lib.elem package.name (map normalize fromPackageSet))) lock.packages
-  );
+  added = buildSystems python.pkgs;
+  wanted = lib.filter (
+    package: !(lib.elem package.name (map normalize fromPackageSet))
+  ) lock.packages;
+  locked =
+    lib.throwIf (added != [ ] && lib.any (package: (package.builtWith or null) != null) wanted)
+      "`buildSystems` names what source distributions are built with, and so does pylock.build.toml: take `buildSystems` away, and write what it adds into [tool.uv.extra-build-dependencies] of pyproject.toml."
+      (map package wanted);
 
   # Of the package set, only what the lock has not got: who needs a package that it has, gets the lock's.
   besides =
@@ -96,6 +100,28 @@ python.buildEnv.override {
       lib.concatMap (package: [ package ] ++ package.requiredPythonModules or [ ]) packages
     )
   );
-  # The packages that are the lock's, each with `archive`: null, or { name, version, file, sha256, local }.
+  # The packages that are the lock's, each with `archive`: null, or { name, version, file, sha256, local }; and `builtWith`,
+  # packages of the same kind.
   locked = lib.optionals (lock != null) locked;
+  # For `nixw lock`: those of them that have no wheel, with what says what they are built with.
+  sources = lib.optionals (lock != null) (
+    map (
+      package:
+      package.build
+      // {
+        inherit (package) name version;
+        # Where the lock is in the project, whose files are in the store.
+        lock = lib.head (
+          builtins.match "${builtins.storeDir}/[^/]+/(.*)" "${toString lock.folder}/${lock.file}"
+        );
+        python = python.pythonVersion;
+      }
+      // (
+        if package.source == null && package.sdist.path == null then
+          { inherit (package.sdist) file sha256; }
+        else
+          { src = "${import ./source.nix { inherit pkgs lock; } package}"; }
+      )
+    ) (lib.filter (package: package.wheel == null) wanted)
+  );
 }

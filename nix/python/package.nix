@@ -6,80 +6,14 @@
   python,
   # ../mk-django-image.nix's.
   libraries,
+  # What builds those for which no lock says it: a list of the package set's Python packages.
   buildSystems,
   # From ./lock: the folder that paths in it are relative to.
   lock,
 }:
-package@{ name, version, ... }:
 let
   inherit (pkgs) lib;
-
-  isWheel = package.wheel != null;
-  archive = if isWheel then package.wheel else package.sdist;
-  inherit (package) source;
-
-  # NAME-VERSION[-BUILD]-PYTHON-ABI-PLATFORM.whl, or NAME-VERSION.EXTENSION
-  part = builtins.elemAt (
-    if isWheel then
-      builtins.match "([^-]+)-([^-]+)-(.*-)?([^-]+)-([^-]+)-([^-]+)\\.whl" archive.file
-    else
-      builtins.match "(.*)-([^-]+)\\.(tar\\.[a-z0-9]+|tgz|zip)" archive.file
-  );
-  isPure = isWheel && part 5 == "any";
-
-  path = lock.folder + "/${archive.path}";
-  ofArchive =
-    if archive.path != null then
-      lib.throwIfNot (builtins.hashFile "sha256" path == archive.sha256)
-        "${lock.file} names ${archive.path} with another SHA-256 than the file has: lock again."
-        (
-          builtins.path {
-            name = archive.file;
-            inherit path;
-          }
-        )
-    else if archive.url != null then
-      pkgs.fetchurl {
-        name = archive.file;
-        inherit (archive) url sha256;
-      }
-    else
-      # Where a lock names no address, the file is where the package set has the Python index.
-      pkgs.fetchPypi (
-        {
-          pname = part 0;
-          version = part 1;
-          inherit (archive) sha256;
-        }
-        // (
-          if isWheel then
-            {
-              format = "wheel";
-              dist = part 3;
-              python = part 3;
-              abi = part 4;
-              platform = part 5;
-            }
-          else
-            { extension = part 2; }
-        )
-      );
-  repository = builtins.fetchGit {
-    url = source.git;
-    inherit (source) rev;
-    allRefs = true;
-  };
-  src =
-    if source == null then
-      ofArchive
-    else if source ? git then
-      if source ? subdirectory then "${repository}/${source.subdirectory}" else repository
-    else
-      builtins.path {
-        inherit name;
-        path = lock.folder + "/${source.path}";
-      };
-
+  sourceOf = import ./source.nix { inherit pkgs lock; };
   # What source distributions often ask for. On nixpkgs, what is native says where the others are: curl-config, xml2-config.
   usual = [
     pkgs.curl
@@ -109,7 +43,8 @@ let
     '';
   };
   isWithoutC =
-    name == "psycopg"
+    package:
+    package.name == "psycopg"
     && !lib.any (
       other:
       lib.elem other.name [
@@ -119,7 +54,7 @@ let
     ) lock.packages;
 
   isLinux = lib.hasSuffix "-linux" pkgs.stdenv.hostPlatform.system;
-  compiled = {
+  compiled = isWheel: {
     nativeBuildInputs =
       lib.optional isLinux pkgs.buildPackages.autoPatchelfHook
       ++ lib.optionals (!isWheel) (
@@ -143,38 +78,62 @@ let
       done
     '';
   };
-in
-python.pkgs.buildPythonPackage (
-  {
-    pname = name;
-    inherit version src;
-    # The file that it is made of, if it is made of one; and whether that lies in the project.
-    passthru.archive =
-      if source != null then
-        null
-      else
-        {
-          inherit name version;
-          inherit (archive) file sha256;
-          local = archive.path != null;
+
+  # What builds, which is run by the machine that builds.
+  tool = import ./package.nix {
+    pkgs = pkgs.buildPackages;
+    python = python.pythonOnBuildForHost;
+    inherit libraries buildSystems lock;
+  };
+
+  build =
+    package@{ name, version, ... }:
+    let
+      isWheel = package.wheel != null;
+      archive = if isWheel then package.wheel else package.sdist;
+      isPure = isWheel && lib.hasSuffix "-any.whl" archive.file;
+      # Null: no lock says it.
+      locked = package.builtWith or null;
+      builtWith = if locked == null then [ ] else map tool locked;
+    in
+    python.pkgs.buildPythonPackage (
+      {
+        pname = name;
+        inherit version;
+        src = sourceOf package;
+        passthru = {
+          # The file that it is made of, if it is made of one; and whether that lies in the project.
+          archive =
+            if package.source != null then
+              null
+            else
+              {
+                inherit name version;
+                inherit (archive) file sha256;
+                local = archive.path != null;
+              };
+          inherit builtWith;
         };
-  }
-  // lib.optionalAttrs (!isPure) compiled
-  // lib.optionalAttrs (isLinux && isWithoutC) withLibpq
-  // (
-    if isWheel then
-      {
-        format = "wheel";
-        # Stripped libraries that auditwheel has renamed cannot be loaded.
-        dontStrip = true;
       }
-    else
-      {
-        pyproject = true;
-        build-system = buildSystems python.pkgs;
-        # Which versions there are is the package set's affair when building, and the lock's when running.
-        pypaBuildFlags = [ "--skip-dependency-check" ];
-        dontCheckRuntimeDeps = true;
-      }
-  )
-)
+      // lib.optionalAttrs (!isPure) (compiled isWheel)
+      // lib.optionalAttrs (isLinux && isWithoutC package) withLibpq
+      // (
+        if isWheel then
+          {
+            format = "wheel";
+            # Stripped libraries that auditwheel has renamed cannot be loaded.
+            dontStrip = true;
+          }
+        else
+          {
+            pyproject = true;
+            build-system = if locked == null then buildSystems else builtWith;
+            preBuild = "${python.pythonOnBuildForHost.interpreter} ${./requires.py} ${name} ${python.pkgs.packaging}/${python.sitePackages}";
+            # That asks it in a sentence; and when running, which versions there are is the lock's affair.
+            pypaBuildFlags = [ "--skip-dependency-check" ];
+            dontCheckRuntimeDeps = true;
+          }
+      )
+    );
+in
+build

@@ -12,7 +12,11 @@ import pytest
 
 from tests.any_project.locks import LOCKS, packages, sentence
 
-UV, PYLOCK = "uv.lock", "pylock.toml"
+UV, PYLOCK, BUILD = "uv.lock", "pylock.toml", "pylock.build.toml"
+OLDER = (
+    "pylock.build.toml is older than pylock.toml, or than what that takes from the project: it does not say what this {} is"
+    " built with. To lock that, run `nixw lock`."
+)
 # A fixture, one of its files, what is replaced in it by what (a pattern, once), arguments, and the sentence.
 REFUSED = [
     ("shop", UV, r"(?s).*", "", {}, "uv.lock is empty: run `uv lock`."),
@@ -345,6 +349,40 @@ REFUSED = [
             'pylock.toml is older than pyproject.toml: it does not have "Django>=6". For what pyproject.toml says now, make it'
             " anew."
         ),
+    ),
+    ("built", PYLOCK, r'(new-2.0.tar.gz.*sha256 = ")....', r"\1abcd", {}, OLDER.format("new")),
+    ("built", PYLOCK, "48771712", "48771713", {}, OLDER.format("repository")),
+    ("built", "beside/pyproject.toml", "hatchling", "flit-core", {}, OLDER.format("beside")),
+    ("built", "pyproject.toml", '"cython>=3"', '"cython>=3.1"', {}, OLDER.format("old")),
+    ("built", "pyproject.toml", '"cython<4"', '"cython<3.5"', {}, OLDER.format("beside")),
+    ("built", BUILD, '"new", "old"', '"old"', {}, OLDER.format("new")),
+    (
+        "built",
+        BUILD,
+        '"nixw lock"',
+        '"uv"',
+        {},
+        "pylock.build.toml was not made by `nixw lock`: move it away, and run that.",
+    ),
+    ("built", BUILD, r"(?s).*", "", {}, "pylock.build.toml is empty: run `nixw lock`."),
+    (
+        "built",
+        BUILD,
+        "hatchling-1.29.0-py3",
+        "hatchling-1.28.0-py3",
+        {},
+        (
+            "pylock.build.toml has for hatchling 1.29.0 the wheel hatchling-1.28.0-py3-none-any.whl, which is another"
+            " package's or version's: run `nixw lock`."
+        ),
+    ),
+    (
+        "built",
+        "pyproject.toml",
+        '"cython>=3"',
+        "3",
+        {},
+        "pyproject.toml has in [tool.uv.extra-build-dependencies] a `Old` that is not a list of texts: correct it.",
     ),
     (
         "named",

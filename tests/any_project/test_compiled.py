@@ -242,7 +242,7 @@ def test_what_cannot_be_compiled_says_what_it_wants(project, text, libraries, se
         ),
         (
             "import Cython",
-            "native could not be built (No module named 'Cython'): the package that has it must be among",
+            "native could not be built (No module named 'Cython'): name the package that has it in [tool.uv.extra-build",
         ),
     ],
     ids=["pkg-config", "program", "build system"],

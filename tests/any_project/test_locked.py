@@ -221,7 +221,7 @@ def test_source_distributions_and_folders_are_built(project):
         ),
         (
             '[build-system]\nrequires = ["pdm-backend"]\nbuild-backend = "pdm.backend"\n',
-            "odd is built by pdm.backend, which cannot be imported (No module named 'pdm'): the package that has",
+            "odd asks to be built with pdm-backend, and there is none: `nixw lock` locks what it asks for, for it alone.",
         ),
         ('[project]\nname = "odd"\n', "odd could not be built: "),
     ],

@@ -19,6 +19,7 @@ from bench import locked
 from tests.any_project.locks import GLIBC, LOCKS, PYTHON, brief, evaluate, expression, packages
 from tests.any_project.test_markers import ENVIRONMENT
 
+LOCK_FILES = ("uv.lock", "pylock.toml")
 CASES = [
     pytest.param(folder, case, id=f"{folder.name}-{number}")
     for folder in sorted(LOCKS.iterdir())
@@ -73,7 +74,7 @@ def test_the_list_is_the_expected_one(folder, case):
 
 @pytest.mark.parametrize(("folder", "case"), CASES)
 def test_each_wheel_is_the_one_that_pip_installs_with_the_hash_of_the_lock(folder, case):
-    [lock] = [tomllib.loads(path.read_text()) for path in folder.glob("*lock*") if path.suffix != ".json"]
+    [lock] = [tomllib.loads(path.read_text()) for path in folder.iterdir() if path.name in LOCK_FILES]
     entries = {}
     for package in lock.get("package") or lock["packages"]:
         wheels = package.get("wheels", [])
@@ -112,6 +113,41 @@ def test_pylock_is_read_as_packaging_reads_it(folder, case):
     for package in ours:
         if theirs[package["name"]] is not None:
             assert (package["wheel"] or package["sdist"])["file"] == theirs[package["name"]]
+
+
+BUILT = [case for case in CASES if "builtWith" in case.values[1]]
+
+
+@pytest.mark.parametrize(("folder", "case"), BUILT)
+def test_what_has_no_wheel_is_built_with_what_pylock_build_says_of_it(folder, case):
+    """Each with a group of its own: the expected one, and the same as `packaging` reads."""
+    content = tomllib.loads((folder / "pylock.build.toml").read_text())
+    for package in content["packages"]:
+        # Which it must have, by the book.
+        package["wheels"] = [wheel | {"path": wheel["name"]} for wheel in package["wheels"]]
+    lock = Pylock.from_dict(content)
+    machine = case["arguments"].get("machine", "x86_64")
+    found = {package["name"]: package for package in packages(folder, **case["arguments"])}
+    ours = {name: package["builtWith"] for name, package in found.items() if not package["wheel"]}
+    assert {name: list(map(brief, built)) for name, built in ours.items()} == case["builtWith"]
+    for name, built in ours.items():
+        selected = lock.select(
+            environment=ENVIRONMENT | {"platform_machine": machine},
+            tags=supported(machine),
+            dependency_groups=[name],
+        )
+        theirs = {what.filename: what.hashes["sha256"] for _, what in selected}
+        assert {each["wheel"]["file"]: each["wheel"]["sha256"] for each in built} == theirs
+
+
+def test_without_pylock_build_the_package_set_builds(tmp_path):
+    folder = tmp_path / "built"
+    shutil.copytree(LOCKS / "built", folder)
+    (folder / "pylock.build.toml").unlink()
+    assert [package.get("builtWith", "wheel") for package in packages(folder)] == [
+        *(None, "wheel"),
+        *(None, None, None),
+    ]
 
 
 def test_a_project_without_a_lock_has_none(tmp_path):

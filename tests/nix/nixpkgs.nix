@@ -114,6 +114,8 @@ let
   python =
     package "python3" [ ] {
       version = "3.${minor}.9";
+      pythonVersion = "3.${minor}";
+      interpreter = "python3";
       sitePackages = "lib/python3.${minor}/site-packages";
       pythonOnBuildForHost = build."python3${minor}";
       pkgs =
@@ -169,6 +171,7 @@ let
               format ? null,
               pyproject ? false,
               build-system ? [ ],
+              preBuild ? "",
               dependencies ? [ ],
               dontStrip ? false,
               pypaBuildFlags ? [ ],
@@ -179,7 +182,7 @@ let
               checkPhase ? "",
               postInstall ? "",
             }:
-            package "${pname}-${version}" ([ "${src}" postInstall ] ++ build-system ++ dependencies ++ nativeBuildInputs ++ buildInputs) (
+            package "${pname}-${version}" ([ "${src}" preBuild postInstall ] ++ build-system ++ dependencies ++ nativeBuildInputs ++ buildInputs) (
               {
                 inherit pname version;
                 pythonModule = true;

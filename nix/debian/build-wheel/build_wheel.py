@@ -1,11 +1,13 @@
-"""build_wheel.py NAME SOURCE FOLDER: build a wheel into the folder, of a source distribution or folder (PEP 517).
+"""build_wheel.py NAME SOURCE FOLDER COMMAND: build a wheel into the folder, of a source distribution or folder (PEP 517).
 
-The build systems are on PYTHONPATH, and a compiler, if there is one, on PATH.
+The build systems are on PYTHONPATH, their programs and a compiler, if there is one, on PATH. The command is the shell's, run
+beforehand in the unpacked source; if it fails, the exit code is 2.
 """
 
 import importlib
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import tomllib
@@ -17,14 +19,14 @@ from typing import Any, BinaryIO
 import refusal
 
 
-def main(name: str, source: str, folder: str) -> None:
+def main(name: str, source: str, folder: str, command: str) -> None:
     # Files in the wheel are dated 1980, the first year that a zip archive knows.
     os.environ |= {"SOURCE_DATE_EPOCH": "315532800", "HOME": os.getcwd()}
     target = os.path.abspath(folder)
     os.chdir(unpacked(Path(source)))
+    if subprocess.run(["sh", "-c", command]).returncode:
+        sys.exit(2)
     system = build_system(Path("pyproject.toml"))
-    if sentence := refusal.of_build_system(name, system.get("requires", [])):
-        sys.exit(sentence)
     sys.path[:0] = [os.path.abspath(path) for path in system.get("backend-path", [])]
     module, _, attribute = system.get("build-backend", "setuptools.build_meta:__legacy__").partition(":")
     try:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-# Build systems, as `build-system.requires` names them, that compile what there is no compiler for.
-LANGUAGES = {"maturin": "Rust", "setuptools-golang": "Go", "setuptools-rust": "Rust"}
-
 # What a compiler or a configuration script did not find, in the words of GCC, the linker, pkg-config, a shell and Python.
 MISSING = {
     "header": re.compile(r"fatal error: (\S+): No such file or directory"),
@@ -59,20 +56,8 @@ PACKAGES = {
 }
 
 
-def of_build_system(name: str, requires: list[str]) -> str:
-    """The sentence, or nothing, for what `build-system.requires` names."""
-    for requirement in requires:
-        project = re.split(r"[^\w.-]", requirement.strip())[0]
-        if language := LANGUAGES.get(re.sub(r"[-_.]+", "-", project).lower()):
-            return (
-                f"{name} is built by {project}, which compiles {language}: only C and C++ are compiled here. Ask for a"
-                " version that has a wheel for this Python, or make one into debian/wheels with `pip wheel`."
-            )
-    return ""
-
-
 def of_import(what: str) -> str:
-    return f"{what}: the package that has it must be among `buildSystems`."
+    return f"{what}: name the package that has it in [tool.uv.extra-build-dependencies] of pyproject.toml, and run `nixw lock`."
 
 
 def of_build(name: str, error: BaseException, output: str) -> str:

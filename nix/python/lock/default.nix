@@ -6,27 +6,29 @@
   pythonFullVersion,
   # As the kernel calls it: "x86_64", "aarch64".
   machine,
+  # The same of the machine that builds.
+  buildMachine ? machine,
   # The version of the C library that wheels find, such as "2.41".
   glibc,
 }:
 let
-  tags = import ../tags.nix {
-    inherit
-      lib
-      pythonFullVersion
-      machine
-      glibc
-      ;
+  argumentsFor = machine: {
+    inherit lib pythonFullVersion machine;
+    tags = import ../tags.nix {
+      inherit
+        lib
+        pythonFullVersion
+        machine
+        glibc
+        ;
+    };
   };
-  arguments = {
-    inherit
-      lib
-      pythonFullVersion
-      machine
-      tags
-      ;
-  };
+  arguments = argumentsFor machine;
   readText = import ./text.nix { inherit lib; };
+  builtWith = import ./built.nix {
+    inherit lib readText;
+    readPylock = import ./pylock.nix (argumentsFor buildMachine);
+  };
   # In this order, if a project has both.
   readers = [
     {
@@ -37,7 +39,7 @@ let
     {
       file = "pylock.toml";
       remedy = "make it anew";
-      read = import ./pylock.nix arguments;
+      read = import ./pylock.nix arguments { };
     }
   ];
 in
@@ -71,6 +73,9 @@ let
       ]
   );
   lock = lib.head found;
+  # With a pylock.toml, a project need not have it.
+  content =
+    if builtins.pathExists pyproject then import ../pyproject.nix { inherit lib; } pyproject else { };
 in
 if found == [ ] then
   null
@@ -80,13 +85,21 @@ else
     # The folder that paths of packages and files are relative to.
     inherit (lock) folder;
     # Each with name (normalized), version ("0" if only its build says it), wheel and sdist (null or file, url, path,
-    # sha256), source (null, or path, or git and rev) and requires (names of others).
-    packages = lock.read {
-      lock = readText { inherit (lock) file path remedy; };
-      # With a pylock.toml, a project need not have it.
-      pyproject =
-        if builtins.pathExists pyproject then import ../pyproject.nix { inherit lib; } pyproject else { };
-      inherit (lock) folder;
-      inherit groups extras;
-    };
+    # sha256), source (null, or path, or git and rev) and requires (names of others); those without a wheel also with
+    # build and builtWith, which ./built.nix explains.
+    packages =
+      map
+        (builtWith {
+          lock = lock.file;
+          inherit (lock) folder;
+          pyproject = content;
+        })
+        (
+          lock.read {
+            lock = readText { inherit (lock) file path remedy; };
+            pyproject = content;
+            inherit (lock) folder;
+            inherit groups extras;
+          }
+        );
   }

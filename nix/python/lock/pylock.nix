@@ -6,6 +6,11 @@
   tags,
 }:
 {
+  # Its name, and what mends it.
+  file ? "pylock.toml",
+  remedy ? "make it anew",
+}:
+{
   # pylock.toml as values; pyproject.toml too.
   lock,
   pyproject,
@@ -16,8 +21,6 @@
   extras,
 }:
 let
-  file = "pylock.toml";
-  remedy = "make it anew";
   fields = import ./fields.nix { inherit lib; } { inherit file remedy; };
   archives = import ./archives.nix { inherit lib tags; } { inherit file remedy folder; };
   marker = import ../marker.nix { inherit lib pythonFullVersion machine; };
