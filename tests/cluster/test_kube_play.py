@@ -246,7 +246,7 @@ def test_stops_cleanly_after_draining(podman):
         "-c",
         "sleep 1 & wget -q -O /dev/null http://127.0.0.1:8000/api/health/ && wait",
     )
-    # Not the worker before: once its pod had stopped, the server answered 503.
-    for container in (SERVER, WORKER):
+    for container in (WORKER, SERVER):
+        assert json.loads(probe(podman, "/api/health/")) == {"status": "ok", "database": "ok"}
         podman("stop", "--time", "45", container)
         assert podman("inspect", container, "--format", "{{.State.ExitCode}}") == "0"
