@@ -127,6 +127,13 @@ def registry(tmp_path_factory) -> Iterator[Registry]:
 
 
 @pytest.fixture(scope="session")
+def other_registry(tmp_path_factory) -> Iterator[Registry]:
+    """For images of all kinds, so that in the first there is only what `first` and `edited` have moved there."""
+    with Registry(tmp_path_factory.mktemp("other-registry")).running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def first(registry) -> Pushed:
     """This tree's images, in an empty registry."""
     return pushed(registry, "1.0")

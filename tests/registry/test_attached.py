@@ -19,29 +19,29 @@ from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verif
 KINDS = {"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}
 
 
-def listed(registry, name: str, digest: str) -> list[dict]:
+def listed(other_registry, name: str, digest: str) -> list[dict]:
     """What the tag of the image's digest lists, from the registry's files."""
-    tag = registry.tags(name)[digest.replace(":", "-")]
-    return json.loads(registry.blobs()[tag])["manifests"]
+    tag = other_registry.tags(name)[digest.replace(":", "-")]
+    return json.loads(other_registry.blobs()[tag])["manifests"]
 
 
 @pytest.fixture(scope="module")
-def complete(registry, edited) -> str:
+def complete(other_registry, edited) -> str:
     """The image of a commit, pushed as documented; where it is, by digest."""
-    done = push(f"docker://{registry.host}/attached/this:1", PLAIN, tree=edited.tree)
+    done = push(f"docker://{other_registry.host}/attached/this:1", PLAIN, tree=edited.tree)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 @pytest.mark.parametrize("architecture", ["amd64", "arm64"])
-def test_push_puts_them_beside(registry, edited, complete, architecture):
+def test_push_puts_them_beside(other_registry, edited, complete, architecture):
     """Each has the image as its subject, and is byte for byte what was built."""
-    assert complete == f"{registry.host}/attached/this@{edited.digest}"
+    assert complete == f"{other_registry.host}/attached/this@{edited.digest}"
     image = edited.images[architecture]
-    found = listed(registry, "attached/this", image)
+    found = listed(other_registry, "attached/this", image)
     assert {each["artifactType"] for each in found} == KINDS
     layout = built(f"image-{architecture}.referrers", edited.tree)
-    blobs = registry.blobs()
+    blobs = other_registry.blobs()
     for each in found:
         manifest = json.loads(blobs[each["digest"]])
         assert manifest["subject"]["digest"] == image
@@ -50,12 +50,12 @@ def test_push_puts_them_beside(registry, edited, complete, architecture):
             assert blobs[digest] == (layout / "blobs/sha256" / digest.removeprefix("sha256:")).read_bytes()
 
 
-def test_provenance_names_image_and_commit(registry, edited, complete):
+def test_provenance_names_image_and_commit(other_registry, edited, complete):
     image = edited.images[OWN]
     (found,) = [
-        each for each in listed(registry, "attached/this", image) if "in-toto" in each["artifactType"]
+        each for each in listed(other_registry, "attached/this", image) if "in-toto" in each["artifactType"]
     ]
-    blobs = registry.blobs()
+    blobs = other_registry.blobs()
     (layer,) = json.loads(blobs[found["digest"]])["layers"]
     statement = json.loads(blobs[layer["digest"]])
     assert statement["subject"][0]["digest"] == {"sha256": image.removeprefix("sha256:")}
@@ -64,11 +64,11 @@ def test_provenance_names_image_and_commit(registry, edited, complete):
     assert commit in [each["digest"] for each in dependencies]
 
 
-def test_push_again_moves_nothing(registry, edited, complete):
-    uploads, stored = registry.uploads(), registry.blobs()
-    done = push(f"docker://{registry.host}/attached/this:again", PLAIN, tree=edited.tree)
+def test_push_again_moves_nothing(other_registry, edited, complete):
+    uploads, stored = other_registry.uploads(), other_registry.blobs()
+    done = push(f"docker://{other_registry.host}/attached/this:again", PLAIN, tree=edited.tree)
     assert (done.returncode, done.stdout.strip()) == (0, complete), done.stderr
-    assert (registry.uploads(), registry.blobs()) == (uploads, stored)
+    assert (other_registry.uploads(), other_registry.blobs()) == (uploads, stored)
 
 
 def test_the_whole_is_verified(edited, complete):
@@ -119,7 +119,7 @@ def make_referrers(
     subprocess.run([*command, folder / "project", out], check=True)
 
 
-def attach(layout: Path, registry, name: str) -> None:
+def attach(layout: Path, other_registry, name: str) -> None:
     """The program that puts them beside an image."""
     code = (
         "import subprocess, sys; from pathlib import Path; from attach import attach\n"
@@ -128,50 +128,50 @@ def attach(layout: Path, registry, name: str) -> None:
         "    return subprocess.run(command, capture_output=True, text=True).stderr\n"
         "print(attach(Path(sys.argv[1]), sys.argv[2], ['--dest-tls-verify=false'], copy), end='')\n"
     )
-    command = [sys.executable, "-c", code, layout, f"docker://{registry.host}/{name}"]
+    command = [sys.executable, "-c", code, layout, f"docker://{other_registry.host}/{name}"]
     done = subprocess.run(command, cwd=ROOT / "nix/image/push", check=True, capture_output=True, text=True)
     assert done.stdout == ""
 
 
-def test_verify_compares_them(registry, source):
+def test_verify_compares_them(other_registry, source):
     layout = source.builds()
-    image = upload(layout, registry, "attached/right")
-    attach(Path(f"{layout.path}-referrers"), registry, "attached/right")
+    image = upload(layout, other_registry, "attached/right")
+    attach(Path(f"{layout.path}-referrers"), other_registry, "attached/right")
     done = verify(image, source)
     assert done.returncode == 0, done.stderr
 
 
-def test_attached_again_nothing_moves(registry, source):
+def test_attached_again_nothing_moves(other_registry, source):
     layout = source.builds()
-    upload(layout, registry, "attached/again")
-    attach(Path(f"{layout.path}-referrers"), registry, "attached/again")
-    before, uploads = registry.blobs(), registry.uploads()
-    attach(Path(f"{layout.path}-referrers"), registry, "attached/again")
-    assert (registry.blobs(), registry.uploads()) == (before, uploads)
+    upload(layout, other_registry, "attached/again")
+    attach(Path(f"{layout.path}-referrers"), other_registry, "attached/again")
+    before, uploads = other_registry.blobs(), other_registry.uploads()
+    attach(Path(f"{layout.path}-referrers"), other_registry, "attached/again")
+    assert (other_registry.blobs(), other_registry.uploads()) == (before, uploads)
 
 
-def test_what_others_have_put_there_stays(registry, source, tmp_path):
+def test_what_others_have_put_there_stays(other_registry, source, tmp_path):
     layout = source.builds()
-    image = upload(layout, registry, "attached/more")
+    image = upload(layout, other_registry, "attached/more")
     make_referrers(layout.path, b'{"components": [], "serialNumber": "theirs"}', tmp_path / "theirs")
     for each in (tmp_path / "theirs", Path(f"{layout.path}-referrers")):
-        attach(each, registry, "attached/more")
-    assert len(listed(registry, "attached/more", image.partition("@")[2])) == 4
+        attach(each, other_registry, "attached/more")
+    assert len(listed(other_registry, "attached/more", image.partition("@")[2])) == 4
     assert verify(image, source).returncode == 0
 
 
-def test_registry_that_has_nothing_beside_it(registry, source):
-    image = upload(source.builds(), registry, "attached/none")
+def test_registry_that_has_nothing_beside_it(other_registry, source):
+    image = upload(source.builds(), other_registry, "attached/none")
     sentence = refused(verify(image, source), 10)
     assert "has neither bill of materials nor provenance" in sentence
     assert verify(image, source, "--no-referrers").returncode == 0
 
 
-def test_another_bill_of_materials(registry, source, tmp_path):
+def test_another_bill_of_materials(other_registry, source, tmp_path):
     layout = source.builds()
-    image = upload(layout, registry, "attached/other")
+    image = upload(layout, other_registry, "attached/other")
     make_referrers(layout.path, b'{"components": [{"name": "nothing-to-see"}]}', tmp_path / "theirs")
-    attach(tmp_path / "theirs", registry, "attached/other")
+    attach(tmp_path / "theirs", other_registry, "attached/other")
     assert "its bill of materials sha256:" in refused(verify(image, source), 10)
 
 

@@ -22,32 +22,36 @@ from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verif
 KIND = "application/vnd.nix.inputs"
 
 
-def layers(registry, artifact: dict) -> dict[str, bytes]:
+def layers(other_registry, artifact: dict) -> dict[str, bytes]:
     """What an artifact holds, by title."""
-    blobs = registry.blobs()
+    blobs = other_registry.blobs()
     found = json.loads(blobs[artifact["digest"]])["layers"]
     return {each["annotations"]["org.opencontainers.image.title"]: blobs[each["digest"]] for each in found}
 
 
-def test_push_stores_all_that_the_provenance_names(registry, edited, tmp_path):
-    done = push(f"docker://{registry.host}/inputs/this:1", PLAIN, "--with-inputs", tree=edited.tree)
+def test_push_stores_all_that_the_provenance_names(other_registry, edited, tmp_path):
+    done = push(f"docker://{other_registry.host}/inputs/this:1", PLAIN, "--with-inputs", tree=edited.tree)
     assert done.returncode == 0, done.stderr
-    beside = {each["artifactType"]: each for each in listed(registry, "inputs/this", edited.images[OWN])}
-    (provenance,) = layers(registry, beside["application/vnd.in-toto+json"]).values()
+    beside = {
+        each["artifactType"]: each for each in listed(other_registry, "inputs/this", edited.images[OWN])
+    }
+    (provenance,) = layers(other_registry, beside["application/vnd.in-toto+json"]).values()
     dependencies = json.loads(provenance)["predicate"]["buildDefinition"]["resolvedDependencies"]
     fetched = {each["digest"]["sha256"] for each in dependencies if "sha256" in each["digest"]}
     assert fetched
-    assert {f"sha256:{number}" for number in fetched} <= registry.blobs().keys()
+    assert {f"sha256:{number}" for number in fetched} <= other_registry.blobs().keys()
     # The rest is in the source.
     revision = git(edited.tree, "rev-parse", "HEAD").strip()
-    (tmp_path / "bundle").write_bytes(layers(registry, beside[KIND])[f"{revision}.bundle"])
+    (tmp_path / "bundle").write_bytes(layers(other_registry, beside[KIND])[f"{revision}.bundle"])
     subprocess.run(["git", "clone", "--quiet", tmp_path / "bundle", tmp_path / "clone"], check=True)
     assert git(tmp_path / "clone", "ls-tree", "-r", "HEAD") == git(edited.tree, "ls-tree", "-r", "HEAD")
 
 
-def test_push_from_elsewhere(registry, edited):
+def test_push_from_elsewhere(other_registry, edited):
     """The source is what is checked out; of another commit it would be no source."""
-    done = push(f"docker://{registry.host}/inputs/elsewhere:1", PLAIN, "--with-inputs", tree=edited.tree)
+    done = push(
+        f"docker://{other_registry.host}/inputs/elsewhere:1", PLAIN, "--with-inputs", tree=edited.tree
+    )
     assert done.returncode == 0, done.stderr
     program = subprocess.run(
         [
@@ -86,12 +90,12 @@ def rare(tmp_path) -> list[str]:
     ]
 
 
-def test_nothing_but_the_registry(registry, rare, tmp_path):
+def test_nothing_but_the_registry(other_registry, rare, tmp_path):
     """The source and its inputs are there and nowhere else; nixw is told to fetch nothing."""
     source = Source(tmp_path / "source", 'if [ "$NIXW_OFFLINE" != 1 ]; then exit 1; fi\n')
     layout = source.builds()
     layout.holds(layout.image(BASE, APPLICATION))
-    image = upload(layout, registry, "inputs/all")
+    image = upload(layout, other_registry, "inputs/all")
     outputs = [
         f'("out","{rare[0]}","sha256","{hashlib.sha256(Path(rare[0]).read_bytes()).hexdigest()}")',
         f'("out","{rare[1]}","r:sha256","{64 * "0"}")',
@@ -111,7 +115,7 @@ def test_nothing_but_the_registry(registry, rare, tmp_path):
         check=True,
     )
     for each in (referrers, tmp_path / "inputs"):
-        attach(each, registry, "inputs/all")
+        attach(each, other_registry, "inputs/all")
     nix_store("--delete", *rare)
     shutil.rmtree(source.tree)
     done = verify(image, None, "--from-registry", LAYOUTS=str(source.layouts))
@@ -121,11 +125,11 @@ def test_nothing_but_the_registry(registry, rare, tmp_path):
     nix_store("--delete", *rare)
 
 
-def test_registry_that_has_no_inputs(registry, tmp_path):
+def test_registry_that_has_no_inputs(other_registry, tmp_path):
     source = Source(tmp_path / "source")
     layout = source.builds()
     layout.holds(layout.image(BASE))
     make_referrers(layout.path, b'{"components": []}', Path(f"{layout.path}-referrers"))
-    image = upload(layout, registry, "inputs/none")
-    attach(Path(f"{layout.path}-referrers"), registry, "inputs/none")
+    image = upload(layout, other_registry, "inputs/none")
+    attach(Path(f"{layout.path}-referrers"), other_registry, "inputs/none")
     assert "the registry has no inputs of" in refused(verify(image, source, "--from-registry"), 10)

@@ -63,30 +63,30 @@ def public(key: Path) -> str:
     return str(key.with_suffix(".pub"))
 
 
-def test_signed(registry, source, key, tmp_path):
-    image = upload(source.builds(), registry, "sign/one", *by(key, tmp_path))
+def test_signed(other_registry, source, key, tmp_path):
+    image = upload(source.builds(), other_registry, "sign/one", *by(key, tmp_path))
     done = verify(image, source, "--key", public(key))
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith(f"bit for bit, and is signed by {public(key)}.\n")
 
 
-def test_not_signed(registry, source, key):
-    image = upload(source.builds(), registry, "sign/none")
+def test_not_signed(other_registry, source, key):
+    image = upload(source.builds(), other_registry, "sign/none")
     assert "is not signed" in refused(verify(image, source, "--key", public(key)), 8)
 
 
-def test_signed_by_another_key(registry, source, key, other_key, tmp_path):
-    image = upload(source.builds(), registry, "sign/other", *by(other_key, tmp_path))
+def test_signed_by_another_key(other_registry, source, key, other_key, tmp_path):
+    image = upload(source.builds(), other_registry, "sign/other", *by(other_key, tmp_path))
     assert "is signed, but not by that key" in refused(verify(image, source, "--key", public(key)), 9)
 
 
-def test_signature_of_another_image(registry, source, key, tmp_path):
+def test_signature_of_another_image(other_registry, source, key, tmp_path):
     """Laid beside this one, under its tag."""
     other = Source(tmp_path / "other")
     layout = other.builds()
     layout.holds(layout.image(BASE))
-    foreign = upload(layout, registry, "sign/foreign", *by(key, tmp_path))
-    image = upload(source.builds(), registry, "sign/foreign")
+    foreign = upload(layout, other_registry, "sign/foreign", *by(key, tmp_path))
+    image = upload(source.builds(), other_registry, "sign/foreign")
     where, theirs = foreign.split("@")
     signature = f"docker://{where.removeprefix('docker://')}:{theirs.replace(':', '-')}.sig"
     copy = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]
@@ -95,27 +95,27 @@ def test_signature_of_another_image(registry, source, key, tmp_path):
     refused(verify(image, source, "--key", public(key)), 9)
 
 
-def test_images_of_an_index(registry, key, other_key, tmp_path):
+def test_images_of_an_index(other_registry, key, other_key, tmp_path):
     source = Source(tmp_path / "source")
     two(source.builds(), APPLICATION)
-    image = upload(source.builds(), registry, "sign/two", *by(key, tmp_path))
+    image = upload(source.builds(), other_registry, "sign/two", *by(key, tmp_path))
     assert verify(image, source, "--key", public(key)).returncode == 0
     refused(verify(image, source, "--key", public(other_key)), 9)
 
 
-def test_index_of_which_one_image_is_not_signed(registry, key, tmp_path):
+def test_index_of_which_one_image_is_not_signed(other_registry, key, tmp_path):
     source = Source(tmp_path / "source")
     two(source.builds(), APPLICATION)
     first = Layout(tmp_path / "first", labels=source.builds().labels)
     first.holds(first.image(BASE, APPLICATION))
-    upload(first, registry, "sign/less", *by(key, tmp_path))
-    image = upload(source.builds(), registry, "sign/less")
+    upload(first, other_registry, "sign/less", *by(key, tmp_path))
+    image = upload(source.builds(), other_registry, "sign/less")
     assert "is not signed" in refused(verify(image, source, "--key", public(key)), 8)
     assert verify(image, source).returncode == 0
 
 
-def test_key_that_is_none(registry, source, key, tmp_path):
-    image = upload(source.builds(), registry, "sign/key", *by(key, tmp_path))
+def test_key_that_is_none(other_registry, source, key, tmp_path):
+    image = upload(source.builds(), other_registry, "sign/key", *by(key, tmp_path))
     (tmp_path / "empty.pub").touch()
     for file in (tmp_path / "empty.pub", tmp_path / "none.pub", key):
         refused(verify(image, source, "--key", str(file)), 2)
@@ -140,22 +140,24 @@ def pushed(program: Path, destination: str, *options: str, **env: str) -> subpro
     )
 
 
-def test_push_signs(registry, edited, program, key):
+def test_push_signs(other_registry, edited, program, key):
     """What was pushed is signed, by this key and for this digest, in cosign's own form."""
-    destination = f"docker://{registry.host}/sign/pushed:1.0"
+    destination = f"docker://{other_registry.host}/sign/pushed:1.0"
     done = pushed(program, destination, "--sign", str(key), COSIGN_PASSWORD=PASSPHRASE)
     assert done.returncode == 0, done.stderr
     assert PASSPHRASE not in done.stdout + done.stderr
     reference = done.stdout.strip()
     digest = reference.partition("@")[2]
     assert digest == edited.digest
-    manifest = json.loads(registry.blobs()[registry.tags("sign/pushed")[f"{digest.replace(':', '-')}.sig"]])
+    manifest = json.loads(
+        other_registry.blobs()[other_registry.tags("sign/pushed")[f"{digest.replace(':', '-')}.sig"]]
+    )
     (layer,) = manifest["layers"]
     assert layer["mediaType"] == "application/vnd.dev.cosign.simplesigning.v1+json"
-    payload = json.loads(registry.blobs()[layer["digest"]])["critical"]
+    payload = json.loads(other_registry.blobs()[layer["digest"]])["critical"]
     assert payload["image"] == {"docker-manifest-digest": digest}
     signature = layer["annotations"]["dev.cosignproject.cosign/signature"]
-    assert openssl_accepts(key, registry.blobs()[layer["digest"]], signature)
+    assert openssl_accepts(key, other_registry.blobs()[layer["digest"]], signature)
     assert not openssl_accepts(key, b"another payload", signature)
 
 

@@ -43,9 +43,9 @@ def verify(image: str, source: Source | None, *options: str, **env: str) -> subp
     )
 
 
-def upload(layout: Layout, registry, name: str, *options: str) -> str:
+def upload(layout: Layout, other_registry, name: str, *options: str) -> str:
     """Push a layout; where it is, by digest."""
-    destination = f"docker://{registry.host}/{name}"
+    destination = f"docker://{other_registry.host}/{name}"
     copy = ["skopeo", "--insecure-policy", "copy", "--quiet", "--all", "--dest-tls-verify=false"]
     copy += ["--dest-authfile", "/nonexistent", "--digestfile", f"{layout.path}.digest", *options]
     subprocess.run([*copy, f"oci:{layout.path}", f"{destination}:1"], check=True, capture_output=True)
@@ -62,8 +62,8 @@ def refused(done: subprocess.CompletedProcess[str], code: int) -> str:
     return sentence
 
 
-def test_what_the_revision_builds(registry, source):
-    image = upload(source.builds(), registry, "verify/same")
+def test_what_the_revision_builds(other_registry, source):
+    image = upload(source.builds(), other_registry, "verify/same")
     done = verify(image, source)
     assert done.returncode == 0, done.stderr
     assert (
@@ -71,28 +71,28 @@ def test_what_the_revision_builds(registry, source):
     )
 
 
-def test_a_tag_is_reported_by_its_digest(registry, source):
-    image = upload(source.builds(), registry, "verify/tag")
+def test_a_tag_is_reported_by_its_digest(other_registry, source):
+    image = upload(source.builds(), other_registry, "verify/tag")
     done = verify(image.partition("@")[0] + ":1", source)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(image.removeprefix("docker://"))
 
 
-def test_packed_otherwise_it_is_the_same_image(registry, source, tmp_path):
+def test_packed_otherwise_it_is_the_same_image(other_registry, source, tmp_path):
     """As another tool would push it: by other means, the same files."""
     layout = Layout(tmp_path / "other", labels={REVISION: source.revision})
     layout.holds(layout.image(BASE, APPLICATION, level=1))
-    image = upload(layout, registry, "verify/packed", "--format", "v2s2")
+    image = upload(layout, other_registry, "verify/packed", "--format", "v2s2")
     done = verify(image, source)
     assert done.returncode == 0, done.stderr
     assert "packed otherwise" in done.stdout
 
 
-def test_one_byte_of_a_file(registry, source, tmp_path):
+def test_one_byte_of_a_file(other_registry, source, tmp_path):
     """Whoever changes a layer can make its digests fit: all but the one that the source has."""
     layout = Layout(tmp_path / "changed", labels={REVISION: source.revision})
     layout.holds(layout.image(BASE, APPLICATION | {"app/views.py": b"print(2)\n"}))
-    sentence = refused(verify(upload(layout, registry, "verify/changed"), source), 6)
+    sentence = refused(verify(upload(layout, other_registry, "verify/changed"), source), 6)
     assert (
         f"is not what {source.revision} builds: layer 2 of 2 differs, in app/views.py: its content."
         in sentence
@@ -112,7 +112,7 @@ def test_one_byte_of_a_layer_in_the_registry(own_registry, source):
         assert "damaged or tampered with" in refused(verify(image, source), 6)
 
 
-def test_another_package(registry, source, tmp_path):
+def test_another_package(other_registry, source, tmp_path):
     """A store path of other inputs, and one that only refers to it: the first is what differs."""
     old, new = (
         "nix/store/" + 32 * letter + f"-libpq-17.{minor}/lib/libpq.so" for letter, minor in ("b5", "c6")
@@ -123,24 +123,24 @@ def test_another_package(registry, source, tmp_path):
     layout.holds(layout.image(BASE | {old: b"", needs.format(*(32 * "d")): old.encode()}, APPLICATION))
     theirs = Layout(tmp_path / "theirs", labels={REVISION: built.revision})
     theirs.holds(theirs.image(BASE | {new: b"", needs.format(*(32 * "f")): new.encode()}, APPLICATION))
-    sentence = refused(verify(upload(theirs, registry, "verify/package"), built), 6)
+    sentence = refused(verify(upload(theirs, other_registry, "verify/package"), built), 6)
     assert f"layer 1 of 2 differs, which has /{new.removesuffix('/lib/libpq.so')} " in sentence
     assert f"instead of /{old.removesuffix('/lib/libpq.so')}" in sentence
 
 
-def test_configuration(registry, source, tmp_path):
+def test_configuration(other_registry, source, tmp_path):
     layout = Layout(tmp_path / "labelled", labels={REVISION: source.revision, "more": "hunter2"})
     layout.holds(layout.image(BASE, APPLICATION))
-    sentence = refused(verify(upload(layout, registry, "verify/config"), source), 6)
+    sentence = refused(verify(upload(layout, other_registry, "verify/config"), source), 6)
     assert "its configuration differs, in config.Labels" in sentence
     assert "hunter2" not in sentence
 
 
 @pytest.mark.parametrize("revision", ["dirty", 40 * "a" + "-dirty"])
-def test_tree_with_changes(registry, source, tmp_path, revision):
+def test_tree_with_changes(other_registry, source, tmp_path, revision):
     layout = Layout(tmp_path / "dirty", labels={REVISION: revision})
     layout.holds(layout.image(BASE))
-    sentence = refused(verify(upload(layout, registry, "verify/dirty"), source), 7)
+    sentence = refused(verify(upload(layout, other_registry, "verify/dirty"), source), 7)
     assert "from a tree with changes that are in no commit" in sentence
 
 
@@ -153,27 +153,27 @@ def test_tree_with_changes(registry, source, tmp_path, revision):
         ({REVISION: 40 * "a"}, f"has no commit {40 * 'a'}: say with --source"),
     ],
 )
-def test_nothing_to_build(registry, source, tmp_path, labels, sentence):
+def test_nothing_to_build(other_registry, source, tmp_path, labels, sentence):
     layout = Layout(tmp_path / "other", labels=labels)
     layout.holds(layout.image(BASE))
-    assert sentence in refused(verify(upload(layout, registry, "verify/nothing"), source), 7)
+    assert sentence in refused(verify(upload(layout, other_registry, "verify/nothing"), source), 7)
 
 
-def test_source_that_is_none(registry, source, tmp_path):
-    image = upload(source.builds(), registry, "verify/source")
+def test_source_that_is_none(other_registry, source, tmp_path):
+    image = upload(source.builds(), other_registry, "verify/source")
     sentence = refused(verify(image, None, "--source", f"file://ann:hunter2@/{tmp_path}/none"), 7)
     assert "cannot be cloned" in sentence
     assert "hunter2" not in sentence
 
 
-def test_build_that_fails(registry, source, tmp_path):
-    image = upload(source.builds(), registry, "verify/fails")
+def test_build_that_fails(other_registry, source, tmp_path):
+    image = upload(source.builds(), other_registry, "verify/fails")
     assert "it cannot be built: nothing is built of it" in refused(
         verify(image, source, LAYOUTS=str(tmp_path)), 7
     )
 
 
-def test_input_that_the_mirror_has_dropped(registry, tmp_path):
+def test_input_that_the_mirror_has_dropped(other_registry, tmp_path):
     """nixw would go on with newer packages, of which another image is made."""
     source = Source(tmp_path)
     lines = (
@@ -186,7 +186,7 @@ def test_input_that_the_mirror_has_dropped(registry, tmp_path):
     commit(source.tree)
     layout = source.builds()
     layout.holds(layout.image(BASE))
-    sentence = refused(verify(upload(layout, registry, "verify/gone"), source), 7)
+    sentence = refused(verify(upload(layout, other_registry, "verify/gone"), source), 7)
     assert "an input can no longer be had: The mirror no longer has pool/main/d/dash_1.deb" in sentence
 
 
@@ -197,26 +197,29 @@ def two(layout: Layout, arm: dict[str, bytes]) -> None:
     layout.holds(layout.index(first, layout.image(BASE, arm)))
 
 
-def test_two_architectures(registry, tmp_path):
+def test_two_architectures(other_registry, tmp_path):
     source = Source(tmp_path)
     layout = source.builds()
     two(layout, APPLICATION)
-    done = verify(upload(layout, registry, "verify/two"), source)
+    done = verify(upload(layout, other_registry, "verify/two"), source)
     assert done.returncode == 0, done.stderr
 
 
-def test_two_architectures_of_which_one_differs(registry, tmp_path):
+def test_two_architectures_of_which_one_differs(other_registry, tmp_path):
     source = Source(tmp_path / "source")
     two(source.builds(), APPLICATION)
     theirs = Layout(tmp_path / "theirs", labels={REVISION: source.revision})
     two(theirs, APPLICATION | {"app/urls.py": b"#"})
-    image = upload(theirs, registry, "verify/one-of-two")
+    image = upload(theirs, other_registry, "verify/one-of-two")
     assert "the image for linux/arm64 is not what" in refused(verify(image, source), 6)
     assert verify(image, source, "--platform", "linux/amd64").returncode == 0
 
 
-def test_no_such_image(registry, source):
-    for image in (f"{registry.host}/verify/none:1", f"{registry.host}/verify/none@sha256:{64 * '0'}"):
+def test_no_such_image(other_registry, source):
+    for image in (
+        f"{other_registry.host}/verify/none:1",
+        f"{other_registry.host}/verify/none@sha256:{64 * '0'}",
+    ):
         assert f"there is no {image}" in refused(verify(f"docker://{image}", source), 5)
 
 
