@@ -174,6 +174,7 @@ let
               preBuild ? "",
               dependencies ? [ ],
               dontStrip ? false,
+              dontWrapPythonPrograms ? false,
               pypaBuildFlags ? [ ],
               dontCheckRuntimeDeps ? false,
               nativeBuildInputs ? [ ],
