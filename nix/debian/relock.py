@@ -14,6 +14,7 @@ with_tools.py runs this, with uv on PATH.
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 import re
 import sys
@@ -27,12 +28,13 @@ from packaging.utils import canonicalize_name
 
 import mirror
 import program
-from machines import AARCH64, X86_64, Machine
+from machines import AARCH64, MACHINES, X86_64, Machine
 from pylock import has_pylock, locked
 from unpack import busybox_nar_hash
 from wheels import LockError, applies, markers, resolve_wheels
 
 HERE = Path(__file__).resolve().parent
+ADDRESS = re.compile(r"[a-z+]+://\S+")
 
 
 def main(folder: str, lock: str = "") -> None:
@@ -72,37 +74,54 @@ def set_lock(folder: Path) -> str:
         "python": settings["debian"]["python"],
         "debian-python": settings["wheels"]["debian"],
         "added": settings["debian"]["added"],
-    } | lock_for(X86_64, settings, folder, {})
+    } | wheels_for(X86_64, settings, folder, {})
     # Both have the same versions of Python packages. Debian's may be ahead of each other for a day.
     versions = {name: wheel["version"] for name, wheel in content["wheels"].items()}
-    try:
-        content[AARCH64.system] = lock_for(AARCH64, settings, folder, versions)
-    except (LockError, mirror.MirrorError) as error:
-        say(f"Not for {AARCH64.name}: {error}")
-        content[AARCH64.system] = {"refused": f"nixw relock could not lock it for {AARCH64.name}: {error}"}
-    return json.dumps(content, indent=1, sort_keys=True) + "\n"
+    say(f"Resolving Debian packages ({settings['debian']['release']}) ...")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        indexes = {machine: pool.submit(index_for, machine, settings) for machine in MACHINES}
+        try:
+            other = wheels_for(AARCH64, settings, folder, versions)
+            other |= debian_for(AARCH64, settings, folder, indexes[AARCH64].result())
+        except (LockError, mirror.MirrorError) as error:
+            # An address is not for a lock.
+            why = ADDRESS.sub("...", program.one_line(error))
+            say(f"Not for {AARCH64.name}: {why}")
+            other = {"refused": f"nixw relock could not lock it for {AARCH64.name}: {why}"}
+        content |= debian_for(X86_64, settings, folder, indexes[X86_64].result())
+    say(f"  {len(content['debian'])} packages, {len(content['compiler'])} of them for compiling.")
+    return json.dumps(content | {AARCH64.system: other}, indent=1, sort_keys=True) + "\n"
 
 
-def lock_for(
+def wheels_for(
     machine: Machine, settings: dict[str, Any], folder: Path, versions: dict[str, str]
 ) -> dict[str, Any]:
-    """What the lock has for one architecture. Raises LockError and MirrorError."""
-    release, python = settings["debian"]["release"], settings["debian"]["python"]
-    debian_python = settings["wheels"]["debian"]
+    """The wheels that the lock has for one architecture; of `versions`, by name, no other. Raises LockError and MirrorError."""
+    python = settings["debian"]["python"]
     wanted = requirements(settings, folder, machine)
     tools = applying(settings["wheels"]["tools"] + settings["wheels"]["development"], python, machine)
     say(f"Resolving wheels for {machine.name} ...")
-    wheels, wheel_tools = resolve_wheels(wanted, tools, debian_python.keys(), python, machine, versions)
-    say(f"  {len(wheels)} wheels. Resolving Debian packages ({release}, {machine.debian}) ...")
-    debian = resolve_debian(settings["debian"], [*debian_python.values()], machine)
-    say(f"  {len(debian['debian'])} packages, {len(debian['compiler'])} of them for compiling.")
-    for requirement in wanted:
-        check_debian_version(requirement, debian_python, debian["debian"])
-    return debian | {
-        "busybox": busybox_nar_hash(debian["debian"]["busybox-static"]),
-        "wheels": wheels,
-        "wheel-tools": wheel_tools,
-    }
+    given = settings["wheels"]["debian"].keys()
+    wheels, only_tools = resolve_wheels(wanted, tools, given, python, machine, versions)
+    say(f"  {len(wheels)} wheels.")
+    return {"wheels": wheels, "wheel-tools": only_tools}
+
+
+def index_for(machine: Machine, settings: dict[str, Any]) -> mirror.Index:
+    """What the mirror has for one architecture. Raises MirrorError."""
+    with mirror.private(settings["debian"]["release"], machine) as apt:
+        return apt.index()
+
+
+def debian_for(
+    machine: Machine, settings: dict[str, Any], folder: Path, index: mirror.Index
+) -> dict[str, Any]:
+    """The Debian packages that the lock has for one architecture. Raises LockError and MirrorError."""
+    python_packages = settings["wheels"]["debian"]
+    found = resolve_debian(settings["debian"], [*python_packages.values()], index)
+    for requirement in requirements(settings, folder, machine):
+        check_debian_version(requirement, python_packages, found["debian"])
+    return found | {"busybox": busybox_nar_hash(found["debian"]["busybox-static"])}
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -192,11 +211,9 @@ def project_dependencies(path: Path) -> list[str]:
     return dependencies
 
 
-def resolve_debian(settings: dict[str, Any], more: list[str], machine: Machine) -> dict[str, Any]:
+def resolve_debian(settings: dict[str, Any], more: list[str], index: mirror.Index) -> dict[str, Any]:
     """The roots and all they depend on, as {name: {version, path, size, sha256, depends}}; and which of them are there
     only to compile with, and only as tools."""
-    with mirror.private(settings["release"], machine) as apt:
-        index = apt.index()
     skip = set(settings["not-needed"])
     needed = with_dependencies([*settings["roots"], *more], index, skip)
     built_with = needed | with_dependencies(settings["tools"], index, skip)

@@ -107,7 +107,9 @@ def compiled(
         lock = Path(folder, "pylock.toml")
         command = ["pip", "compile", "-", "--output-file", str(lock), "--excludes", str(excludes)]
         command += ["--python-version", python, "--python-platform", machine.platform]
-        command += ["--only-binary", ":all:", "--constraints", str(pinned)]
+        command += ["--only-binary", ":all:"]
+        # They take the place of the constraints that pip is configured with, which they satisfy.
+        command += ["--constraints", str(pinned)] if versions else []
         run_uv(command, "".join(f"{requirement}\n" for requirement in wanted), python, constrained, machine)
         return list(tomllib.loads(lock.read_text()).get("packages", []))
 

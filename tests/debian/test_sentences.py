@@ -154,19 +154,24 @@ def test_a_lock_without_the_other_architecture(monkeypatch, tmp_path, other, sen
         seed.seed_set(other=True)
 
 
-def test_an_architecture_that_cannot_be_locked_leaves_the_first_as_it_is(monkeypatch, capsys):
-    def lock_for(machine, *_):
-        if machine is machines.AARCH64:
-            raise LockError("shop has no wheel there.")
-        return {"wheels": {}, "debian": {}}
+@pytest.mark.parametrize("part", ["wheels_for", "index_for"])
+def test_an_architecture_that_cannot_be_locked_leaves_the_first_as_it_is(monkeypatch, capsys, part):
+    parts = {"wheels_for": {"wheels": {}}, "debian_for": {"debian": {}, "compiler": []}, "index_for": None}
 
-    monkeypatch.setattr(relock, "lock_for", lock_for)
+    def replaced(name):
+        def found(machine, *_):
+            if name == part and machine is machines.AARCH64:
+                raise mirror.MirrorError("http://example.org/debian has\nnothing.")
+            return parts[name]
+
+        return found
+
+    for name in parts:
+        monkeypatch.setattr(relock, name, replaced(name))
     lock = json.loads(relock.set_lock(FOLDER))
-    assert lock["wheels"] == {}
-    assert lock["aarch64-linux"] == {
-        "refused": "nixw relock could not lock it for aarch64: shop has no wheel there."
-    }
-    assert capsys.readouterr().err == "Not for aarch64: shop has no wheel there.\n"
+    assert lock["wheels"] == lock["debian"] == {}
+    assert lock["aarch64-linux"] == {"refused": "nixw relock could not lock it for aarch64: ... has nothing."}
+    assert "Not for aarch64: ... has nothing.\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
