@@ -47,7 +47,10 @@ in
     pkgs.skopeo
     pkgs.syft
   ]
-  ++ nixfmt;
+  ++ nixfmt
+  # What signatures and artifacts are held against in tests/registry, where the set has it.
+  ++ lib.optional (pkgs ? cosign) pkgs.cosign
+  ++ lib.optional (pkgs ? oras) pkgs.oras;
 
   # `nix fmt [FOLDER...]`: Python, and Nix where the set has the official formatter. Debian has none.
   formatter = pkgs.writeShellScriptBin "format" ''

@@ -257,8 +257,10 @@ in
 // packages [
   "bashInteractive"
   "cacert"
+  "cosign"
   "haproxy"
   "nixfmt"
+  "oras"
   "ruff"
   "skopeo"
   "syft"
