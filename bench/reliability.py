@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import asgi, bodies, page, release, report, rotation, silence, stopping
+from bench import asgi, bodies, outage, page, release, report, rotation, silence, stopping
 from bench.boot import family, proportional_set_size
 from bench.lab import BenchError, Lab, Site, free_port, wait_for_200
 from bench.ordinary import ordinary
@@ -65,6 +65,7 @@ EVENTS = (
         rotation.password_changes,
         prepare=rotation.prepare,
     ),
+    Event("PostgreSQL is restarted ten times", outage.restarted),
     Event("one POST of 446 MB to `/admin/login/`", bodies.large, prepare=bodies.prepare),
     Event("Nobody reads the server's standard output", silence.unread, unread=True),
     Event(

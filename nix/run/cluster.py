@@ -77,27 +77,16 @@ class Cluster:
         self.password = self._password_file.read_text().strip()
         owner = self.user.pw_uid if self.user else os.geteuid()
         self.host = str(temporary_folder("postgres-", self.directory / "sockets", owner))
-        command = ["postgres", "-D", str(self.data), "-k", self.host, "-p", str(self.port)]
-        command += ["-c", f"listen_addresses={'127.0.0.1' if self.tcp_port else ''}"]
-        for name, value in self.settings.items():
-            command += ["-c", f"{name}={value}"]
-        try:
-            with open(self.directory / "postgres.log", "ab") as log:
-                # A session of its own: Ctrl-C in the terminal must reach the server last, through stop().
-                self._server = subprocess.Popen(
-                    command, stdout=log, stderr=log, start_new_session=True, **self._as_child()
-                )
-            self._wait(deadline)
-        except BaseException:
-            self.stop()
-            raise
+        self._launch(deadline)
+
+    def restart(self, deadline: float = 60.0) -> None:
+        """Stop the server, and start it at the same address. Raises ClusterError."""
+        self._end()
+        self._launch(deadline)
 
     def stop(self) -> None:
         """Shut the server down, disconnecting its clients (PostgreSQL's "fast" mode)."""
-        if self._server is not None:
-            self._server.send_signal(signal.SIGINT)
-            self._server.wait()
-            self._server = None
+        self._end()
         if self.host:
             remove(Path(self.host))
             (self.directory / "sockets").unlink(missing_ok=True)
@@ -113,6 +102,28 @@ class Cluster:
     @property
     def _password_file(self) -> Path:
         return self.directory / "password"
+
+    def _launch(self, deadline: float) -> None:
+        command = ["postgres", "-D", str(self.data), "-k", self.host, "-p", str(self.port)]
+        command += ["-c", f"listen_addresses={'127.0.0.1' if self.tcp_port else ''}"]
+        for name, value in self.settings.items():
+            command += ["-c", f"{name}={value}"]
+        try:
+            with open(self.directory / "postgres.log", "ab") as log:
+                # A session of its own: Ctrl-C in the terminal must reach the server last, through stop().
+                self._server = subprocess.Popen(
+                    command, stdout=log, stderr=log, start_new_session=True, **self._as_child()
+                )
+            self._wait(deadline)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _end(self) -> None:
+        if self._server is not None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait()
+            self._server = None
 
     def _as_child(self) -> dict[str, Any]:
         child = {"preexec_fn": ends_with_parent(signal.SIGINT), "pass_fds": self.inherited}
