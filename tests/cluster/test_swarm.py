@@ -2,93 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import DEPLOY, need
+from tests.cluster.conftest import need
 from tests.cluster.engine import Engine, until
-from tests.cluster.load import HOST, Load, Site, in_thread
+from tests.cluster.load import Load, Site
+from tests.cluster.swarm import NEEDS, STACK, Swarm, prepare
 from tests.container.images import build, copy_tree
 
-STACK = "eatfit24"
-BACKEND = f"{STACK}_backend"
 MEAL = "from meals.models import Meal; Meal.objects.create(name='Soup', kcal=250)"
 SUMMARIES = "from summaries.models import DaySummary; print(*[f'{each.meals} {each.kcal}' for each in DaySummary.objects.all()])"
 STYLE = "backend/core/static/core/site.css"
-
-
-class Swarm:
-    """The stack, as its operator sees it."""
-
-    def __init__(self, engine: Engine, site: Site) -> None:
-        self.engine = engine
-        self.site = site
-
-    def deploy(self, image: str) -> None:
-        """Deploy, or update, with the commands of docs/clusters.md."""
-        self.engine.docker(
-            *("stack", "deploy", "--resolve-image", "never"),
-            *("--compose-file", f"{DEPLOY}/swarm.yaml", "--compose-file", f"{DEPLOY}/swarm-postgres.yaml"),
-            STACK,
-            BACKEND_IMAGE=image,
-            PROXY_IMAGE="haproxy:nix",
-            POSTGRES_IMAGE="postgres:17-nix",
-            ALLOWED_HOSTS=HOST,
-            CSRF_TRUSTED_ORIGINS=f"https://{HOST}",
-            CORS_ALLOWED_ORIGINS=f"https://{HOST}",
-        )
-
-    def service(self) -> dict:
-        return json.loads(self.engine.docker("service", "inspect", BACKEND))[0]
-
-    @property
-    def image(self) -> str:
-        """What the service is set to run."""
-        return self.service()["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]
-
-    def update_is(self, *states: str) -> bool:
-        return self.service().get("UpdateStatus", {}).get("State") in states
-
-    def healthy(self, service: str = BACKEND) -> list[str]:
-        """The images of the service's containers that run and, where there is a health check, pass it."""
-        rows = self.engine.docker(
-            "ps", "--filter", f"name={service}", "--format", "{{.Image}} {{.Status}}"
-        ).splitlines()
-        return [
-            image for image, _, status in (row.partition(" ") for row in rows) if "starting" not in status
-        ]
-
-    def until_converged(self, image: str) -> None:
-        """Two healthy replicas of this image, no other, and the proxy passes requests on."""
-        until(lambda: self.healthy() == [image, image], f"two replicas of {image}; {self.tasks()}")
-        until(self.answers, "an answer through the proxy")
-
-    def answers(self) -> bool:
-        try:
-            return in_thread(lambda: self.site.get("/api/health/"))[0] == 200
-        except OSError:
-            return False
-
-    def execute(self, service: str, *command: str) -> str:
-        container = self.engine.docker("ps", "--quiet", "--filter", f"name={STACK}_{service}").split()[0]
-        return self.engine.docker("exec", container, *command)
-
-    def tasks(self) -> str:
-        return self.engine.docker("stack", "ps", "--no-trunc", STACK, check=False)
-
-    def proxy_log(self) -> str:
-        """What the proxy has said of late about the replicas it knows."""
-        return self.engine.docker(
-            "service", "logs", "--timestamps", "--tail", "40", f"{STACK}_proxy", check=False
-        )
-
-    def style(self) -> str:
-        return in_thread(self.site.page)
 
 
 @pytest.fixture(scope="module")
@@ -102,15 +30,7 @@ def releases(tmp_path_factory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def swarm(releases, tmp_path_factory) -> Iterator[Swarm]:
-    need(
-        {
-            "dockerd": "docker.io",
-            "docker": "docker.io",
-            "iptables": "iptables",
-            "ip": "iproute2",
-            "openssl": "openssl",
-        }
-    )
+    need(NEEDS)
     engine = Engine()
     certificate = tmp_path_factory.mktemp("tls") / "tls.crt"
     try:
@@ -120,45 +40,13 @@ def swarm(releases, tmp_path_factory) -> Iterator[Swarm]:
         # Its application cannot be imported.
         broken = "FROM eatfit24-backend:one\nENV WSGI_APPLICATION=config.wsgi:broken\n"
         engine.docker("build", "--tag", "eatfit24-backend:broken", "-", text=broken, DOCKER_BUILDKIT="0")
-        engine.load(build("postgres-image"), "postgres:17-nix")
-        engine.load(build("proxy-image"), "haproxy:nix")
-        engine.docker("swarm", "init", "--advertise-addr", "127.0.0.1")
-        for name, value in {
-            "secret_key": secrets.token_urlsafe(50),
-            "postgres_password": secrets.token_urlsafe(24),
-            "tls": pair(certificate),
-        }.items():
-            engine.docker("secret", "create", f"{STACK}_{name}", "-", text=f"{value}\n")
+        prepare(engine, certificate, secrets.token_urlsafe(24))
         swarm = Swarm(engine, Site(engine, str(certificate)))
         swarm.deploy("eatfit24-backend:one")
         swarm.until_converged("eatfit24-backend:one")
         yield swarm
     finally:
         engine.close()
-
-
-def pair(certificate: Path) -> str:
-    """Make a certificate for HOST, signed by itself; return it with its key, as the proxy wants them."""
-    key = certificate.with_suffix(".key")
-    subprocess.run(
-        [
-            *(
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:prime256v1",
-                "-nodes",
-            ),
-            *("-days", "2", "-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}"),
-            *("-out", str(certificate), "-keyout", str(key)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return certificate.read_text() + key.read_text()
 
 
 def test_containers_have_no_privileges(swarm):
