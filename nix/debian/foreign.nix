@@ -43,16 +43,13 @@ let
     }
   );
 
+  systems = build.python.buildEnv.override { extraLibs = build-system; };
+
   # Nobody looks into a source distribution before it is built: of Python alone, it needs no compiler.
   madeOfSource = ''
-    export PYTHONPATH=${
-      lib.concatMapStringsSep ":" (package: "${package}/${sitePackages}") (
-        closure (package: package.dependencies) build-system
-      )
-    }
     mkdir wheel
-    $python ${./build-wheel}/build_wheel.py ${pname} ${src} wheel ${lib.escapeShellArg preBuild} || [ $? = 1 ]
-    unset PYTHONPATH
+    PATH=$PATH:${systems}/bin PYTHONPATH=${systems}/${sitePackages} \
+      $python ${./build-wheel}/build_wheel.py ${pname} ${src} wheel ${lib.escapeShellArg preBuild} || [ $? = 1 ]
     wheel=$(echo wheel/*.whl)
     case $wheel in
       *-any.whl) ;;

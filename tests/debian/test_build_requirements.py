@@ -109,6 +109,13 @@ def test_what_no_lock_can_hold(tmp_path, line, sentence):
     assert str(refused.value).startswith(sentence)
 
 
+@pytest.mark.parametrize("text", ['created-by = "uv"\n', "", "[packages", "\0"])
+def test_a_lock_that_is_somebody_else_s_is_not_replaced(tmp_path, text):
+    (tmp_path / "pylock.build.toml").write_text(text)
+    with pytest.raises(LockError, match=r"pylock\.build\.toml was not made by this command: move it away\.$"):
+        build_lock.before(tmp_path / "pylock.build.toml")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["slow-1.tar.gz", "slow-1.tar.xz", "slow-1.zip"]), st.data())
 def test_an_archive_with_other_bytes(tmp_path_factory, kind, data):
