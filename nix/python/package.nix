@@ -101,8 +101,6 @@ let
         pname = name;
         inherit version;
         src = sourceOf package;
-        # nixpkgs' environment wraps its programs. Wrapped by themselves, too, they would bring bash into the image.
-        dontWrapPythonPrograms = true;
         passthru = {
           # The file that it is made of, if it is made of one; and whether that lies in the project.
           archive =

@@ -174,7 +174,6 @@ let
               preBuild ? "",
               dependencies ? [ ],
               dontStrip ? false,
-              dontWrapPythonPrograms ? false,
               pypaBuildFlags ? [ ],
               dontCheckRuntimeDeps ? false,
               nativeBuildInputs ? [ ],
