@@ -6,6 +6,7 @@ let
   program =
     name: words:
     pkgs.writeShellScriptBin name ''
+      export PYTHONPATH=${../registry}
       exec ${python}/bin/python3 ${./.}/${name}.py ${pkgs.skopeo}/bin/skopeo ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt ${words} "$@"
     '';
 in

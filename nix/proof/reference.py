@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from names import DIGEST, HOST, NAME, TAG
 from outcome import Outcome, Stop
 
-# OCI distribution-spec 1.0, "Pulling manifests", for name and tag; image-spec 1.0, "Digests". The host is always named.
 REFERENCE = re.compile(
-    r"docker://(?P<host>(?:localhost|[\w-]+(?:\.[\w-]+)+|[\w.-]+(?=:)|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?)"
-    r"/(?P<name>[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)"
-    r"(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9._-]{0,127})|@(?P<digest>sha256:[0-9a-f]{64}))",
-    re.ASCII,
+    rf"docker://(?P<host>{HOST})/(?P<name>{NAME})(?::(?P<tag>{TAG})|@(?P<digest>{DIGEST}))", re.ASCII
 )
 EXAMPLE = "docker://HOST/NAME@sha256:..., or docker://HOST/NAME:TAG"
 

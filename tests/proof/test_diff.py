@@ -21,6 +21,7 @@ from facts import Facts
 from tests.proof.small import Layout
 
 ROOT = Path(__file__).parents[2]
+MODULES = {**os.environ, "PYTHONPATH": str(ROOT / "nix/registry")}
 ENTRYPOINT = "nix/store/" + 32 * "e" + "-entrypoint/entrypoint"
 SBOM = "usr/share/sbom/shop.cdx.json"
 
@@ -29,6 +30,7 @@ def diff(old: Path | str, new: Path | str, *options: str) -> subprocess.Complete
     programs = ["skopeo", "/nonexistent", ROOT / "nix/image/oci.py"]
     return subprocess.run(
         [sys.executable, ROOT / "nix/proof/diff.py", *programs, old, new, *options],
+        env=MODULES,
         capture_output=True,
         text=True,
         timeout=300,
@@ -187,6 +189,7 @@ def test_arguments(two):
     for words in (["only-one"], [two[0], two[1], "--format", "html"], [two[0], two[1], "--tls-verify=maybe"]):
         done = subprocess.run(
             [sys.executable, ROOT / "nix/proof/diff.py", "skopeo", "", "", *words],
+            env=MODULES,
             capture_output=True,
             text=True,
         )

@@ -15,6 +15,7 @@ from tests.proof.small import REVISION, Layout, Source, commit
 from tests.registry.conftest import NAME
 
 VERIFY = ROOT / "nix/proof/verify.py"
+MODULES = str(ROOT / "nix/registry")
 PATIENCE = 120
 
 BASE = {"nix/store/" + 32 * "a" + "-base-1.0/data": b"base"}
@@ -36,7 +37,7 @@ def verify(image: str, source: Source | None, *options: str, **env: str) -> subp
     layouts = {"LAYOUTS": str(source.layouts)} if source else {}
     return subprocess.run(
         [sys.executable, VERIFY, "skopeo", "/nonexistent", image, "--tls-verify=false", *where, *options],
-        env={**os.environ, "REGISTRY_AUTH_FILE": "/nonexistent", **layouts, **env},
+        env={**os.environ, "PYTHONPATH": MODULES, "REGISTRY_AUTH_FILE": "/nonexistent", **layouts, **env},
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -13,7 +13,7 @@ let
   inherit (import ../../versions.nix pkgs) python;
 in
 pkgs.writeShellScriptBin "push" ''
-  export PYTHONPATH=${../referrers}
+  export PYTHONPATH=${../referrers}:${../../registry}
   exec ${python}/bin/python3 ${./.}/push.py ${pkgs.skopeo}/bin/skopeo ${oci} ${lib.concatStringsSep ":" referrers} \
     ${pkgs.cacert}/etc/ssl/certs/ca-bundle.crt ${lib.escapeShellArg tag} "$@"
 ''

@@ -15,7 +15,6 @@ cannot be used, 6 it is pushed, but not what belongs beside it; 130 interrupted.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -26,59 +25,43 @@ from typing import Any
 
 from attach import attach
 from inputs import with_inputs
+from names import HOST, NAME, TAG
 from signing import signing
+from skopeo_call import TIMEOUT, Reason, because, environment, message, reason_of
 
-# OCI distribution-spec 1.0, "Pulling manifests", for name and tag.
-DESTINATION = re.compile(
-    r"docker://(?P<host>localhost|[\w-]+(?:\.[\w-]+)+|[\w.-]+(?=:)|\[[0-9a-fA-F:]+\])(?P<port>:[0-9]{1,5})?"
-    r"/(?P<name>[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*)"
-    r"(?P<tag>:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?",
-    re.ASCII,
-)
+DESTINATION = re.compile(rf"docker://(?P<host>{HOST})/(?P<name>{NAME})(?P<tag>:{TAG})?", re.ASCII)
 EXAMPLE = "docker://HOST/NAME:TAG, as in docker://registry.example.com/team/backend:1.0"
-
-# Where programs find the certificate authorities that the machine trusts.
-SYSTEM_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
-
-# When a registry that accepts connections but never answers is given up.
-TIMEOUT = "1h"
 
 # The option to push the image and nothing beside it.
 ALONE = "--no-referrers"
 # And that to push all that it is built from.
 INPUTS = "--with-inputs"
 
-# What skopeo's last words mean: exit code and sentence. The first that fits counts.
+# What skopeo's reasons are for who pushes: exit code and sentence.
 FAILURES = {
-    r"unknown (shorthand )?flag|flag needs an argument|invalid argument|arguments expected": (
+    Reason.OPTIONS: (
         2,
         "skopeo does not take these options ({reason}); `skopeo copy --help` lists those it takes.",
     ),
-    r"(initializing|reading) private key": (
+    Reason.PRIVATE_KEY: (
         5,
         "the key cannot be used ({reason}): it must be a private key as cosign writes it, and COSIGN_PASSWORD its"
         + " passphrase. Nothing was sent.",
     ),
-    r"unauthorized|authentication required|access to the resource is denied|\bdenied: |forbidden": (
+    Reason.DENIED: (
         4,
         "{host} does not let you write {name} ({reason}); log in as somebody who may (`docker login {host}`), or name "
         + "a file of credentials with REGISTRY_AUTH_FILE.",
     ),
-    r"server gave HTTP response to HTTPS client|does not look like a TLS handshake": (
-        3,
-        "{host} speaks plain http; if that is meant to be, add --dest-tls-verify=false.",
-    ),
-    r"x509: ": (
+    Reason.PLAIN_HTTP: (3, "{host} speaks plain http; if that is meant to be, add --dest-tls-verify=false."),
+    Reason.CERTIFICATE: (
         3,
         "{host} has no certificate that this machine trusts ({reason}); name its authority's with SSL_CERT_FILE.",
     ),
-    r"context deadline exceeded": (3, f"{{host}} did not take {{name}} within {TIMEOUT}; is it stuck?"),
-    r"pinging container registry|dial tcp|no such host|timeout|connection reset|broken pipe|\bEOF\b": (
-        3,
-        "{host} cannot be reached: {reason}.",
-    ),
-    "": (1, "the image was not copied to {host}: {reason}."),
+    Reason.TIMEOUT: (3, f"{{host}} did not take {{name}} within {TIMEOUT}; is it stuck?"),
+    Reason.UNREACHABLE: (3, "{host} cannot be reached: {reason}."),
 }
+OTHERWISE = (1, "the image was not copied to {host}: {reason}.")
 
 
 class PushError(Exception):
@@ -106,7 +89,7 @@ def main() -> int:
             announce(Path(layout), destination[0])
             program = Skopeo(skopeo, environment(certificates))
             digest = copy(program, layout, destination, options)
-            print(f"{host(destination)}/{destination['name']}@{digest}", flush=True)
+            print(f"{destination['host']}/{destination['name']}@{digest}", flush=True)
             # In another format it is another manifest than the one that they are about.
             if digest == digest_of(Path(layout)):
                 put_beside(program, beside, destination, options)
@@ -175,12 +158,6 @@ def read(layout: Path, digest: str) -> dict[str, Any]:
     return document
 
 
-def environment(certificates: str) -> dict[str, str]:
-    """A machine without certificate authorities of its own gets the package set's."""
-    known = "SSL_CERT_FILE" in os.environ or any(map(os.path.exists, SYSTEM_CERTIFICATES))
-    return dict(os.environ) if known else {**os.environ, "SSL_CERT_FILE": certificates}
-
-
 @dataclass(frozen=True)
 class Skopeo:
     """The program, and its environment."""
@@ -245,7 +222,7 @@ def inputs(referrers: list[Path], folder: Path) -> list[Path]:
 
 def put_beside(skopeo: Skopeo, referrers: list[Path], destination: re.Match[str], options: list[str]) -> None:
     """The bills of materials and the provenances. Raises PushError if they are not there."""
-    repository = f"docker://{host(destination)}/{destination['name']}"
+    repository = f"docker://{destination['host']}/{destination['name']}"
     for layout in referrers:
         if reason := attach(layout, repository, ["--quiet", *options], skopeo.copy):
             raise PushError(
@@ -254,26 +231,11 @@ def put_beside(skopeo: Skopeo, referrers: list[Path], destination: re.Match[str]
             )
 
 
-def host(destination: re.Match[str]) -> str:
-    return f"{destination['host']}{destination['port'] or ''}"
-
-
-def message(line: str) -> str:
-    """The message of a line of skopeo's log, or the line if it is none."""
-    found = re.search(r'msg=("(?:[^"\\]|\\.)*"|\S+)', line)
-    text = found[1] if found else line.strip()
-    return text[1:-1].replace('\\"', '"') if text.startswith('"') else text
-
-
-def failure(reason: str, destination: re.Match[str]) -> PushError:
-    """What skopeo's reason means for who pushes."""
-    code, sentence = next(
-        meaning for pattern, meaning in FAILURES.items() if re.search(pattern, reason, re.IGNORECASE)
-    )
-    # At its end is why; before that stands what skopeo was about to do.
-    reason = re.sub(r"^.*sha256:[0-9a-f]{64}.*?: ", "", reason)
-    reason = re.sub(r'^pinging container registry \S+ (Get "[^"]*": )?', "", reason).rstrip(".")
-    return PushError(code, sentence.format(host=host(destination), name=destination["name"], reason=reason))
+def failure(words: str, destination: re.Match[str]) -> PushError:
+    """What skopeo's last words mean for who pushes."""
+    code, sentence = FAILURES.get(reason_of(words), OTHERWISE)
+    host, name = destination["host"], destination["name"]
+    return PushError(code, sentence.format(host=host, name=name, reason=because(words)))
 
 
 if __name__ == "__main__":
