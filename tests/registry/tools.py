@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from functools import cache
@@ -36,8 +37,9 @@ def fetch() -> None:
     """Both, from Debian's archive. Raises MirrorError."""
     FOLDER.mkdir(exist_ok=True)
     with mirror.private(RELEASE, OWN) as apt:
-        records = apt.index().records
-    packages = {f"{name}.deb": (records[name]["path"], records[name]["sha256"]) for name in NAMES}
+        paragraphs = apt.run("apt-cache", "show", "--no-all-versions", *NAMES).split("\n\n")
+    records = [dict(re.findall(r"^([\w-]+): (.*)$", each, re.MULTILINE)) for each in paragraphs]
+    packages = {f"{each['Package']}.deb": (each["Filename"], each["SHA256"]) for each in records if each}
     mirror.download_debs(packages, FOLDER)
     for name in NAMES:
         package = FOLDER / f"{name}.deb"
