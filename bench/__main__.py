@@ -10,11 +10,12 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench import boot, growth, lock, page, rebuild, reliability, report, size, throughput
+from bench import boot, growth, lock, page, pull, rebuild, reliability, report, size, throughput
 from bench.archive import Archive
-from bench.chart import draw
+from bench.chart import Bars, draw
 from bench.lab import BenchError, Lab
 from cluster import ClusterError
 
@@ -28,6 +29,9 @@ def main() -> None:
     if options.paths:
         for path, count in size.paths(image).items():
             print(f"{count / 1e6:8.2f} MB  {path}")
+        return
+    if options.shares:
+        print(size.shared(image, Archive(options.shares.resolve())))
         return
     if options.reliability is not None:
         events = reliability.chosen(options.reliability)
@@ -51,6 +55,22 @@ def main() -> None:
             options.json.write_text(json.dumps(report.as_json(machine, rows, [], {}), indent=1) + "\n")
         if options.page:
             page.write(options.page, f"{report.described(machine)}\n\n{table}", "measured with --lock")
+        return
+    if options.pull:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as folder,
+            Lab(Path(folder), configuration, options.project) as lab,
+        ):
+            rows, bars = pull.measure(lab, options.push, times)
+        table = report.as_table(rows)
+        print(table)
+        if options.json:
+            options.json.write_text(json.dumps(report.as_json(machine, rows, bars, {}), indent=1) + "\n")
+        if options.page:
+            pictures = [f"![{bar.title}]({options.page.stem}/{bar.name}.svg)" for bar in bars]
+            text = "\n\n".join([report.described(machine), table, *pictures])
+            page.write(options.page, text, "measured with --pull")
+            draw_all(options.page.with_suffix(""), bars)
         return
     with (
         tempfile.TemporaryDirectory(prefix="bench-") as folder,
@@ -76,11 +96,11 @@ def main() -> None:
         draw_all(options.page.with_suffix(""), curves)
 
 
-def draw_all(folder: Path, curves: list[growth.Curve]) -> None:
-    """Draw the curves into the folder."""
+def draw_all(folder: Path, pictures: Sequence[growth.Curve | Bars]) -> None:
+    """Draw them into the folder."""
     folder.mkdir(exist_ok=True)
-    for curve in curves:
-        draw(curve, folder / f"{curve.name}.svg")
+    for picture in pictures:
+        draw(picture, folder / f"{picture.name}.svg")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -88,6 +108,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--image", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--configuration", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--project", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--push", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--times", type=int, default=9, help="repetitions of what takes long (default: 9)")
     parser.add_argument(
         "--quick", action="store_true", help="each thing once, and nothing that takes minutes"
@@ -99,6 +120,17 @@ def parse_arguments() -> argparse.Namespace:
         const="",
         metavar="EVENT",
         help="only measure what events do to the server (all of them, or those whose names contain EVENT)",
+    )
+    parser.add_argument(
+        "--shares",
+        type=Path,
+        metavar="ARCHIVE",
+        help="only say how much of another image, as `nix build` makes it, a node with this one has",
+    )
+    parser.add_argument(
+        "--pull",
+        action="store_true",
+        help="only measure the way of an image, and of an edit, from a registry to a node's first answer",
     )
     parser.add_argument("--lock", action="store_true", help="only measure what a lock of 300 packages costs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all samples there")

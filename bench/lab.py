@@ -241,3 +241,15 @@ def get(port: int, path: str, patience: float = 30) -> bytes:
         while data := connection.recv(65536):
             answer += data
     return bytes(answer)
+
+
+def run(command: list[str], **options: object) -> None:
+    result = subprocess.run(command, capture_output=True, text=True, env=machine_environment(), **options)  # type: ignore[call-overload]
+    if result.returncode != 0:
+        reason = (result.stderr or result.stdout).strip().splitlines()[-1:]
+        raise BenchError(f"{command[0]} failed: {''.join(reason)}")
+
+
+def machine_environment() -> dict[str, str]:
+    """The environment without what points Python at the image's modules."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 
 from bench import locked
-from bench.lab import BenchError
+from bench.lab import BenchError, machine_environment
 from bench.report import Row, interleave
-from bench.size import machine_environment
 
 COUNT = 300
 

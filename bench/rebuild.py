@@ -10,9 +10,9 @@ import time
 from pathlib import Path
 
 from bench.archive import Archive
-from bench.lab import BenchError
+from bench.conventional import RELEASE
+from bench.lab import BenchError, machine_environment, run
 from bench.report import Row
-from bench.size import RELEASE, machine_environment, run
 
 PHASES = {
     "install": "install Nix",

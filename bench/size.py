@@ -1,25 +1,17 @@
-"""The image's size, and that of a conventional image with the same content, made here and now."""
+"""The image's size, and that of a conventional image with the same content."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
-import os
-import shutil
-import subprocess
 import tarfile
 import tempfile
 import zlib
 from pathlib import Path
 
 from bench.archive import Archive
+from bench.conventional import RELEASE, make_root, make_wheels
 from bench.lab import BenchError
 from bench.report import Row
-
-RELEASE = "trixie"
-# What a Dockerfile on Debian would install with apt; the other packages come as wheels.
-DEBIAN = ("python3", "python3-psycopg2", "postgresql-client")
-FROM_DEBIAN = ("psycopg2",)
 
 
 def rows(image: Archive, conventional: bool) -> list[Row]:
@@ -29,7 +21,8 @@ def rows(image: Archive, conventional: bool) -> list[Row]:
     try:
         if not conventional:
             raise BenchError("skipped (--quick)")
-        size, compressed = conventional_image()
+        with tempfile.TemporaryDirectory() as name:
+            size, compressed = measure(make_root(Path(name)), make_wheels(Path(name)))
         unpacked.theirs, packed.theirs = [float(size)], [float(compressed)]
     except BenchError as error:
         unpacked.not_measured = packed.not_measured = str(error)
@@ -45,36 +38,15 @@ def paths(image: Archive) -> dict[str, int]:
     return dict(sorted(sizes.items(), key=lambda item: -item[1]))
 
 
-def conventional_image() -> tuple[int, int]:
-    """Bytes unpacked and compressed. Raises BenchError if the machine cannot make one."""
-    if not shutil.which("mmdebstrap"):
-        raise BenchError("no mmdebstrap on PATH (apt-get install mmdebstrap)")
-    if os.geteuid() != 0:
-        raise BenchError("only root can make a root file system")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        root = folder / "root.tar"
-        run(
-            [
-                "mmdebstrap",
-                "--quiet",
-                "--variant=minbase",
-                f"--include={','.join(DEBIAN)}",
-                RELEASE,
-                str(root),
-            ]
-        )
-        run(
-            ["python3", "-m", "pip", "install", "--quiet", "--no-deps", "--root-user-action=ignore"]
-            + ["--target", str(folder / "wheels"), *wheels()]
-        )
-        return measure(root, folder / "wheels")
-
-
-def wheels() -> list[str]:
-    """The environment's other packages, in its versions."""
-    found = {each.name: each.version for each in importlib.metadata.distributions()}
-    return [f"{name}=={version}" for name, version in sorted(found.items()) if name not in FROM_DEBIAN]
+def shared(image: Archive, other: Archive) -> str:
+    """What a node that has the image need not pull of another: a sentence, in bytes of files."""
+    layers, there = {layer.digest for layer in image.layers}, paths(image)
+    by_layer = sum(sum(layer.files.values()) for layer in other.layers if layer.digest in layers)
+    by_path = sum(count for path, count in paths(other).items() if path in there and path != "/")
+    return (
+        f"{by_layer / 1e6:.1f} of {other.unpacked / 1e6:.1f} MB are in layers of this image;"
+        f" if each store path were a layer, {by_path / 1e6:.1f} MB would be."
+    )
 
 
 def measure(root: Path, more: Path) -> tuple[int, int]:
@@ -90,15 +62,3 @@ def measure(root: Path, more: Path) -> tuple[int, int]:
         archive.add(more, "usr/local/lib/python3/dist-packages")
         size += sum(member.size for member in archive.getmembers() if member.isfile())
     return size, compressed + len(compressor.compress(buffer.getvalue()) + compressor.flush())
-
-
-def run(command: list[str], **options: object) -> None:
-    result = subprocess.run(command, capture_output=True, text=True, env=machine_environment(), **options)  # type: ignore[call-overload]
-    if result.returncode != 0:
-        reason = (result.stderr or result.stdout).strip().splitlines()[-1:]
-        raise BenchError(f"{command[0]} failed: {''.join(reason)}")
-
-
-def machine_environment() -> dict[str, str]:
-    """The environment without what points Python at the image's modules."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

@@ -17,5 +17,6 @@ in
 pkgs.writeShellScriptBin "bench" ''
   export PATH=${postgresql}/bin:${pkgs.haproxy}/bin:$PATH PYTHONPATH=${modules} PYTHONDONTWRITEBYTECODE=1
   exec ${image.environment}/bin/python3 -m bench \
-    --image ${image} --configuration ${configuration} --project ${image.project} "$@"
+    --image ${image} --configuration ${configuration} --project ${image.project} \
+    --push ${image.push}/bin/push "$@"
 ''

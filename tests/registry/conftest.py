@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from bench.registry import Registry
 from tests.container.engine import ROOT
 from tests.container.images import BUILDING, build, copy_tree, path_of_the_machine
 from tests.container.lab import remove_all
 from tests.container.needs import need, unavailable
 from tests.proof.small import commit
-from tests.registry.registry import Registry
 
 NAME = "team/backend"
 # This machine's architecture, as images call it.

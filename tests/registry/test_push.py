@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import secrets
@@ -74,6 +75,26 @@ def test_push_again_moves_nothing(registry, first):
     assert done.stdout.strip() == first.reference
     assert registry.uploads() == uploads
     assert registry.blobs() == stored
+
+
+def test_layers_in_zstd_are_the_same_image(own_registry, first, tmp_path):
+    """For nodes that read it. What skopeo unpacks of it again are the layers that the configuration names."""
+    with own_registry.running():
+        name = f"docker://{own_registry.host}/team/zstd:1"
+        done = push(name, PLAIN, ALONE, "--dest-compress-format=zstd")
+        assert done.returncode == 0, done.stderr
+        stored = own_registry.blobs()
+        index = json.loads(stored[done.stdout.strip().rpartition("@")[2]])
+        manifests = [json.loads(stored[image["digest"]]) for image in index["manifests"]]
+        assert {manifest["config"]["digest"] for manifest in manifests} == first.configs
+        kinds = {layer["mediaType"] for manifest in manifests for layer in manifest["layers"]}
+        assert kinds == {"application/vnd.oci.image.layer.v1.tar+zstd"}
+        command = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--dest-decompress"]
+        subprocess.run([*command, name, f"dir:{tmp_path}/unpacked"], check=True)
+        files = (tmp_path / "unpacked").iterdir()
+        unpacked = {f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" for file in files}
+        (config,) = first.configs & unpacked
+        assert set(json.loads(stored[config])["rootfs"]["diff_ids"]) <= unpacked
 
 
 def test_without_a_tag_it_gets_the_version(registry, first):

@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from bench.lab import BenchError
+from remains import ends_with_parent
 
 PATIENCE = 60.0  # seconds for it to start
 
@@ -34,10 +38,16 @@ class Registry:
             **settings,
         }
         configuration["http"] = {"addr": "127.0.0.1:0", **settings.get("http", {})}
+        self.folder.mkdir(exist_ok=True)
         file = self.folder / "config.yml"
         file.write_text(json.dumps(configuration))  # which is YAML, too
         with self.log.open("wb") as log:
-            process = subprocess.Popen(["docker-registry", "serve", file], stdout=log, stderr=log)
+            process = subprocess.Popen(
+                ["docker-registry", "serve", file],
+                stdout=log,
+                stderr=log,
+                preexec_fn=ends_with_parent(signal.SIGTERM),  # noqa: PLW1509  # no threads here
+            )
         try:
             self.host = f"127.0.0.1:{self.port(process)}"
             yield self
@@ -56,7 +66,7 @@ class Registry:
             if found := LISTENING.search(self.log.read_text()):
                 return int(found[1])
             time.sleep(0.05)
-        raise AssertionError(f"the registry did not start:\n{self.log.read_text()}")
+        raise BenchError(f"docker-registry did not start: {self.log.read_text().strip()}")
 
     def uploads(self) -> list[str]:
         """The digests of the blobs that were sent to it, in their order, as its access log has them."""
