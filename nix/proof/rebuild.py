@@ -84,8 +84,8 @@ def clone(source: Source, revision: str, folder: Path) -> None:
         )
 
 
-def build(tree: Path, attribute: str, link: Path, environment: dict[str, str]) -> Path:
-    """Build an output of the flake in a clone; its store path, which `link` keeps. Nix's log goes on to stderr.
+def build(tree: Path, attribute: str, link: Path, environment: dict[str, str], quiet: bool = False) -> Path:
+    """Build an output of the flake in a clone; its store path, which `link` keeps. Nix's log goes on to stderr, unless quiet.
 
     Raises:
         Stop: it cannot be built, or only of other packages than the lock names.
@@ -109,7 +109,8 @@ def build(tree: Path, attribute: str, link: Path, environment: dict[str, str]) -
                 lines.append(line.strip())
                 if RENEWED in line:
                     break
-                sys.stderr.write(line)
+                if not quiet:
+                    sys.stderr.write(line)
             else:
                 process.wait()
         finally:

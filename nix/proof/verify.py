@@ -176,10 +176,10 @@ def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str,
 
 def referrers(tree: Path, output: str, image: Image, link: Path) -> Path | None:
     """The layout of what belongs beside the image; None if it is of a revision that builds nothing of that kind."""
+    name = f"{rebuild.attribute(output, image.platform)}.referrers"
     try:
-        return rebuild.build(
-            tree, f"{rebuild.attribute(output, image.platform)}.referrers", link, environment_of(image)
-        )
+        # That there is none is no error to be told.
+        return rebuild.build(tree, name, link, environment_of(image), quiet=True)
     except Stop as stop:
         if "does not provide attribute" in str(stop):
             return None
