@@ -39,7 +39,8 @@ def check_for_asgi() -> None:
         raise BootError(
             ExitCode.SERVER,
             f"ASGI_APPLICATION needs gunicorn {_shown(LOWEST_FOR_ASGI)} or newer, this is {gunicorn.__version__}: ask for"
-            f" gunicorn>={_shown(LOWEST_FOR_ASGI)} in the project's dependencies, and lock them again.",
+            f" gunicorn>={_shown(LOWEST_FOR_ASGI)} in the project's dependencies, and lock them again, or have the image"
+            ' take the package set\'s (`fromPackageSet = [ "gunicorn" ];` in flake.nix).',
         )
 
 

@@ -181,12 +181,22 @@ def _report(root: Path, copied: int, unmodified: int) -> None:
 
 
 def advice(error: OSError, root: Path | None) -> str:
-    """The sentence for a directory that cannot be written."""
-    path = error.filename2 or error.filename or root
-    sentence = f"Static files cannot be written to {root}: {path}: {error.strerror}"
-    with contextlib.suppress(OSError, TypeError):
-        sentence += f" ({owner(Path(os.fspath(path or '.')))})"
-    return f"{sentence}. Make the directory writable and large enough, or set RUN_COLLECTSTATIC=0."
+    """The sentence for a directory that cannot be written, or for a file elsewhere."""
+    name = error.filename2 or error.filename
+    path = Path(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else root or Path()
+    about = f"{path}: {error.strerror}"
+    with contextlib.suppress(OSError):
+        about += f" ({owner(path)})"
+    if root and not path.resolve().is_relative_to(root.resolve()):
+        # What some storage, finder or compiler of static files reads or writes.
+        return (
+            f"Static files cannot be collected: {about}, which is not in {root}: let this user read it; or if it is written,"
+            " have that done in a writable folder (packages are read-only); or set RUN_COLLECTSTATIC=0."
+        )
+    return (
+        f"Static files cannot be written to {root}: {about}."
+        " Make the directory writable and large enough, or set RUN_COLLECTSTATIC=0."
+    )
 
 
 def _is_installed() -> bool:

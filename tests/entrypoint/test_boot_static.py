@@ -217,6 +217,28 @@ def test_a_file_where_the_directory_should_be(boot, project):
     assert f"Static files cannot be written to {project.static}" in running.error
 
 
+FINDER = """
+from pathlib import Path
+from django.contrib.staticfiles.finders import AppDirectoriesFinder
+
+class Finder(AppDirectoriesFinder):
+    def list(self, ignored):
+        Path(__file__).with_name("made.css").write_text("")
+        return super().list(ignored)
+"""
+
+
+def test_a_finder_that_writes_into_its_own_package(boot, project):
+    """As django-simple-bulma's does. Another directory than the one at fault is not blamed."""
+    place = project.write("shop/made.css/in-the-way", "").parent
+    project.write("shop/finders.py", FINDER)
+    project.add_setting('STATICFILES_FINDERS = ["shop.finders.Finder"]')
+    running = boot()
+    assert running.exit_code() == 15
+    assert running.error.startswith(f"Static files cannot be collected: {place}: Is a directory (")
+    assert f"which is not in {project.static}: " in running.error
+
+
 def test_replicas_take_turns(boot, project):
     project.static.mkdir()
     descriptor = os.open(project.static / LOCK, os.O_RDWR | os.O_CREAT)

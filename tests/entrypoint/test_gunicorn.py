@@ -62,6 +62,17 @@ def test_one_that_is_too_old_is_refused_before_anything_waits(boot, project):
     )
 
 
+def test_one_that_is_too_old_for_asgi_is_refused_before_a_migration(boot, project, sql, database):
+    claim(project, "26.0.0")
+    running = boot(ASGI_APPLICATION="config.asgi:application")
+    assert running.exit_code() == 17
+    assert running.error == (
+        "ASGI_APPLICATION needs gunicorn 27.0 or newer, this is 26.0.0: ask for gunicorn>=27.0 in the project's dependencies,"
+        ' and lock them again, or have the image take the package set\'s (`fromPackageSet = [ "gunicorn" ];` in flake.nix).'
+    )
+    assert sql("SELECT 1 FROM pg_tables WHERE tablename = 'django_migrations'", database=database) == []
+
+
 @pytest.mark.parametrize(("version", "warned"), [("99.0.0", True), ("27.0.9", False), ("of our own", False)])
 def test_a_newer_one_serves_with_a_warning(boot, project, version, warned):
     claim(project, version)
