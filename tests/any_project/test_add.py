@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -110,6 +112,34 @@ def test_compiled_wheels_an_extra_and_a_debian_library_work_in_the_image(project
     assert library.endswith("libmagic.so.1")
 
 
+def test_the_same_for_the_other_architecture(project):
+    """Locked in the same versions, patched, and held against its libraries without being run."""
+    lock = json.loads((project / "debian/lock.json").read_text())
+    other = lock["aarch64-linux"]["wheels"]
+    assert {name: each["version"] for name, each in other.items()} == {
+        name: each["version"] for name, each in lock["wheels"].items()
+    }
+    assert "aarch64" in other["pillow"]["file"]
+    with elsewhere(project):
+        environment = build_environment(project, "image-arm64")
+    modules = sorted((environment / site(environment)).glob("PIL/_imaging*.so"))
+    libraries = sorted((environment / "lib/aarch64-linux-gnu").glob("libmagic.so.*"))
+    assert len(modules) > 1
+    assert libraries
+    for file in [environment / "bin/python3", *modules, *libraries]:
+        assert file.read_bytes()[18:20] == b"\xb7\0", file  # System V ABI, e_machine: AArch64
+
+
+@contextlib.contextmanager
+def elsewhere(project: Path) -> Iterator[None]:
+    """The project with its image for the other architecture as an output."""
+    flake = project / "flake.nix"
+    before = flake.read_text()
+    flake.write_text(before.replace("x86_64-linux", "aarch64-linux").replace("image = ", "image-arm64 = "))
+    yield
+    flake.write_text(before)
+
+
 def test_a_wheel_that_needs_a_debian_library_finds_it_in_the_environment(project):
     """The wheel is cffi's module, which needs libmagic besides."""
     lock = json.loads((project / "debian/lock.json").read_text())
@@ -130,6 +160,14 @@ def test_a_wheel_that_needs_a_debian_library_finds_it_in_the_environment(project
         wheel.writestr("needy-1.dist-info/RECORD", "")
     added = nixw(project, "add", "needy")
     assert added.returncode == 0, added.stderr
+    # For x86_64 alone there is such a wheel; who asks for the other image is told.
+    assert "Not for aarch64: " in added.stderr
+    with elsewhere(project):
+        refused = nixw(project, "build", ".#image-arm64", "--no-link")
+    assert refused.returncode == 101
+    [sentence] = [line for line in refused.stderr.splitlines() if line.startswith("seed: ")]
+    assert sentence.startswith("seed: nixw relock could not lock it for aarch64: ")
+    assert "needy" in sentence
 
     environment = build_environment(project)
     script = "import needy._cffi_backend; print(open('/proc/self/maps').read())"
@@ -156,8 +194,8 @@ def stored(wheel: dict[str, str]) -> Path:
     return Path(fixed_output_path(wheel["file"], wheel["sha256"]))
 
 
-def build_environment(project: Path) -> Path:
-    built = nixw(project, "build", ".#image.environment", "--out-link", "result-environment")
+def build_environment(project: Path, image: str = "image") -> Path:
+    built = nixw(project, "build", f".#{image}.environment", "--out-link", "result-environment")
     assert built.returncode == 0, built.stderr
     # Its Python knows libraries by the path that it is run by.
     return (project / "result-environment").resolve()
