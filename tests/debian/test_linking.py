@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "nix/debian"
-PYTHON = Path(sys.executable).resolve()
+# What nixpkgs has in the place of sys.executable only starts it.
+PYTHON = Path("/proc/self/exe").resolve()
 MODULES = Path(subprocess.__file__).parent / "lib-dynload"
 
 # Each leaves the file as long as it was.
