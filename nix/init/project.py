@@ -114,6 +114,10 @@ def read_folders(project: Project, source: Path, said: Settings) -> None:
         found |= set(places)
         if places:
             project.findings.append((name, ", ".join(places)))
+        elif any(source / value == source for value in values):
+            project.findings.append(
+                (name, "the project's own folder; not sure: write the folders below it into `writable`")
+            )
         elif values:
             project.findings.append(
                 (name, f"{values[0]}; not sure: it is outside the project, so mount a volume there")

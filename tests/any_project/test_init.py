@@ -203,6 +203,12 @@ def test_requirements_in_a_folder(tmp_path, names, file):
     assert said.startswith(f"first run `nixw lock --from {file}`" if file else "not found")
 
 
+def test_the_projects_own_folder_is_none_outside_it(tmp_path):
+    write(tmp_path, {"manage.py": MANAGE.format("settings")})
+    write(tmp_path, {"settings.py": 'import os\nMEDIA_ROOT = os.path.join(os.path.dirname(__file__), "")\n'})
+    assert found(init(tmp_path))["MEDIA_ROOT"].startswith("the project's own folder; not sure: ")
+
+
 def test_classes_of_settings(tmp_path):
     write(tmp_path, {"manage.py": MANAGE.format("shop.settings"), "shop/wsgi.py": ""})
     classes = "from configurations import Configuration\nclass Base(Configuration): ...\nclass Production(Base): ...\n"
