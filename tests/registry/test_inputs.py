@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.container.engine import ROOT
+from tests.container.images import BUILDING, path_of_the_machine
 from tests.proof.small import Source, git
-from tests.registry.conftest import OWN, PLAIN, push
+from tests.registry.conftest import OWN, PLAIN, built
 from tests.registry.test_attached import attach, listed, make_referrers
 from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verify
 
@@ -30,7 +31,16 @@ def layers(other_registry, artifact: dict) -> dict[str, bytes]:
 
 
 def test_push_stores_all_that_the_provenance_names(other_registry, edited, tmp_path):
-    done = push(f"docker://{other_registry.host}/inputs/this:1", PLAIN, "--with-inputs", tree=edited.tree)
+    # One image's inputs are enough to see, and half the bytes.
+    program = built("image.push", edited.tree) / "bin/push"
+    done = subprocess.run(
+        [program, f"docker://{other_registry.host}/inputs/this:1", PLAIN, "--with-inputs"],
+        cwd=edited.tree,
+        env={**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent"},
+        capture_output=True,
+        text=True,
+        timeout=BUILDING,
+    )
     assert done.returncode == 0, done.stderr
     beside = {
         each["artifactType"]: each for each in listed(other_registry, "inputs/this", edited.images[OWN])
