@@ -32,12 +32,13 @@ class Architecture:
     def rule(self) -> str:
         """What has the kernel start a program of the architecture with qemu (kernel documentation, binfmt-misc).
 
-        The magic is an ELF file's head: 64 bits, the lower ones first, a program or library. With F the kernel opens qemu
-        now, so that it is there in containers too.
+        The magic is an ELF file's head: 64 bits, the lower ones first, a program or library. With P a program gets the name
+        that it was called by, by which busybox knows what to do; with F the kernel opens qemu now, so that it is there in
+        containers too.
         """
         magic = f"\\x7fELF\\x02\\x01\\x01{r'\x00' * 9}\\x02\\x00\\x{self.elf:02x}\\x00"
         mask = f"{r'\xff' * 7}\\x00{r'\xff' * 8}\\xfe\\xff\\xff\\xff"
-        return f":{self.rule_name}:M::{magic}:{mask}:{self.emulator}:F"
+        return f":{self.rule_name}:M::{magic}:{mask}:{self.emulator}:PF"
 
     @property
     def rule_name(self) -> str:
