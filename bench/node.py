@@ -16,7 +16,13 @@ from bench.lab import BenchError, Site, free_port, machine_environment, stop, wa
 from remains import ends_with_parent
 
 PATIENCE = 60.0  # seconds for the two to start
-NEEDED = {"docker": "docker.io", "dockerd": "docker.io", "containerd": "containerd", "ctr": "containerd"}
+NEEDED = {
+    "docker": "docker.io",
+    "dockerd": "docker.io",
+    "containerd": "containerd",
+    "ctr": "containerd",
+    "ip": "iproute2",
+}
 
 CONTAINERD = """
 version = 2
@@ -137,6 +143,7 @@ class Node:
         if os.geteuid() != 0:
             raise BenchError("only root can start a second Docker engine")
         self.folder = folder
+        self.bridge = f"bench{os.getpid()}-{next(_numbers)}"
         self._daemons: list[subprocess.Popen[bytes]] = []
         environment = machine_environment() | {"DOCKER_CONFIG": f"{folder}/client"}
         self.docker = Docker(
@@ -156,12 +163,14 @@ class Node:
         configuration.write_text(CONTAINERD.format(self.folder))
         try:
             self._start(self.containerd, "containerd", f"--config={configuration}")
-            # Without a network: containers have the machine's, and no rule of its firewall is touched.
+            # Containers have the machine's network, and no rule of its firewall is touched. With --bridge=none the engine
+            # would remove docker0, which is the machine's engine's.
+            subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], check=True)
             self._start(
                 self.docker,
                 *("dockerd", f"--host=unix://{self.folder}/docker.sock", f"--pidfile={self.folder}/pid"),
                 *(f"--data-root={self.folder}/docker", f"--exec-root={self.folder}/docker-state"),
-                *(f"--containerd={self.folder}/containerd.sock", "--bridge=none"),
+                *(f"--containerd={self.folder}/containerd.sock", f"--bridge={self.bridge}"),
                 *("--iptables=false", "--ip-forward=false"),
             )
         except BaseException:
@@ -198,6 +207,7 @@ class Node:
         for daemon in reversed(self._daemons):
             daemon.terminate()
             daemon.wait()
+        subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True)
         # The engine leaves its folder mounted on itself.
         mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
         for place in reversed(mounted):
