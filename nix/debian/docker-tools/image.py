@@ -30,8 +30,9 @@ from typing import Any, BinaryIO
 BLOCK = 512
 # Compresses three times as fast as 9, for one part in a hundred of the size.
 LEVEL = 6
-# The top layer is cut at folders of this depth, those with so many bytes in files, and so many of them at most.
-DEPTH, LARGE, MOST = 2, 8192, 6
+# The top layer is cut at folders of the application, those with so many bytes in an archive, and so many of them at most:
+# each layer takes a node time to pull, however small.
+APPLICATION, LARGE, MOST = "app", 16384, 4
 
 
 def link(package: str, root: str) -> None:
@@ -53,7 +54,9 @@ def top(root: str, out: str, mtime: str) -> None:
     groups: dict[str, list[Path]] = {}
     tree = [path for path in walk(Path(root)) if path != Path(root)]
     for path in tree:
-        groups.setdefault("/".join(path.relative_to(root).parts[:DEPTH]), []).append(path)
+        top_folder, *below = path.relative_to(root).parts
+        if top_folder == APPLICATION and below:
+            groups.setdefault(below[0], []).append(path)
     large = sorted(
         (name for name, paths in groups.items() if total(paths) >= LARGE and len(paths) > 1),
         key=lambda name: (-total(groups[name]), name),
@@ -78,8 +81,9 @@ def top(root: str, out: str, mtime: str) -> None:
 
 
 def total(paths: list[Path]) -> int:
-    """Bytes of the files among the paths."""
-    return sum(path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
+    """Bytes that the paths take in an archive: a block each, and those of files."""
+    files = (path.lstat().st_size for path in paths if path.is_file() and not path.is_symlink())
+    return BLOCK * (len(paths) + sum(-(-size // BLOCK) for size in files))
 
 
 def layers(graph: str, roots: str, pipeline: str, out: str, mtime: str, *owner: str) -> None:
