@@ -37,6 +37,7 @@ class Results:
     happened: Happened
     readings: Readings
     stored: Stored
+    unhealthy: int  # replicas that Swarm has ended for that
 
     def meanwhile(self, asked: Asked) -> str:
         """What happened while the request was under way, of what may explain its failure: a dead worker answers nothing."""
@@ -76,7 +77,8 @@ class Results:
             f" {len(away)} restarts of PostgreSQL (away for {outages}; {len(self.short)} times for less than {SHORT:g} s),"
             f" {len(self.happened.kills)} workers killed,"
             f" {len(self.happened.releases)} releases"
-            f" ({', '.join(f'{count} {state}' for state, count in ends.items()) or '-'})."
+            f" ({', '.join(f'{count} {state}' for state, count in ends.items()) or '-'}),"
+            f" {self.unhealthy} replicas ended as unhealthy."
         )
 
     def _requests(self) -> str:

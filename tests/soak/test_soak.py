@@ -14,7 +14,7 @@ import pytest
 from tests.cluster.conftest import need
 from tests.cluster.engine import Engine, until
 from tests.cluster.load import Site, in_thread
-from tests.cluster.swarm import NEEDS, STACK, Swarm, prepare
+from tests.cluster.swarm import BACKEND, NEEDS, STACK, Swarm, prepare
 from tests.container.images import build
 from tests.soak.clients import USER, Clients
 from tests.soak.conftest import RESULTS
@@ -78,8 +78,9 @@ def results(swarm: Swarm, password: str, pytestconfig: pytest.Config) -> Results
             time.sleep(seconds)
     swarm.until_converged(swarm.image)
     stored = inside(swarm.engine, lambda: look(swarm.engine, password))
-    found = Results(seconds, before, clients.record, events.happened, readings, stored)
+    found = Results(seconds, before, clients.record, events.happened, readings, stored, unhealthy(swarm))
     pytestconfig.stash[RESULTS] = found.text
+    keep(swarm, found)
     return found
 
 
@@ -135,6 +136,26 @@ def test_jobs_are_done(swarm: Swarm, results: Results):
         return said == str(len(results.stored.rows))
 
     until(summed_up, "the summary of all meals")
+
+
+def unhealthy(swarm: Swarm) -> int:
+    """How many replicas Swarm has ended because their health checks failed, or took too long."""
+    said = swarm.engine.docker("service", "ps", "--no-trunc", "--format", "{{.Error}}", BACKEND)
+    return said.count("unhealthy")
+
+
+def keep(swarm: Swarm, results: Results) -> None:
+    """What explains failures, in the suite's folder .artefacts."""
+    folder = Path(__file__).with_name(".artefacts")
+    folder.mkdir(exist_ok=True)
+    lines = [f"{results.meanwhile(each) or '-'}: {each}" for each in results.record.failures]
+    moments = [f"restart: {each}" for each in results.happened.restarts]
+    (folder / "failures").write_text("\n".join([*moments, *lines]) + "\n")
+    (folder / "tasks").write_text(swarm.tasks())
+    for service in ("proxy", "backend"):
+        said = swarm.engine.docker("service", "logs", "--raw", f"{STACK}_{service}", check=False).splitlines()
+        chosen = [line for line in said if service == "proxy" or '"level": "INFO"' not in line]
+        (folder / f"{service}.log").write_text("\n".join(chosen) + "\n")
 
 
 def start_database(engine: Engine, password: str) -> None:
