@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,9 +155,12 @@ def keep(swarm: Swarm, results: Results) -> None:
     (folder / "failures").write_text("\n".join([*moments, *lines]) + "\n")
     (folder / "tasks").write_text(swarm.tasks())
     for service in ("proxy", "backend"):
-        said = swarm.engine.docker("service", "logs", "--raw", f"{STACK}_{service}", check=False).splitlines()
-        chosen = [line for line in said if service == "proxy" or '"level": "INFO"' not in line]
-        (folder / f"{service}.log").write_text("\n".join(chosen) + "\n")
+        # The engine is slow to find them all.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            last = ("--raw", "--tail", "2000", f"{STACK}_{service}")
+            said = swarm.engine.docker("service", "logs", *last, check=False).splitlines()
+            chosen = [line for line in said if service == "proxy" or '"level": "INFO"' not in line]
+            (folder / f"{service}.log").write_text("\n".join(chosen) + "\n")
 
 
 def start_database(engine: Engine, password: str) -> None:
