@@ -82,13 +82,20 @@ def holder(cursor: Any) -> str:
 
 
 def _verify_transactions(connection: Any) -> None:
-    """See that transactions can be had: a pooler in statement mode ends whoever begins one, often without a word."""
+    """See that transactions can be had: a pooler in statement mode ends whoever begins one, often without a word.
+
+    Once proves nothing: the server may have been restarted since the connection was made.
+    """
     from django.db import OperationalError
 
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(_BEGIN)
-            cursor.execute("ROLLBACK")
+        _try_transaction(connection)
+        return
+    except OperationalError:
+        connection.close()
+        connection.connect()
+    try:
+        _try_transaction(connection)
     except OperationalError as error:
         connection.close()
         connection.connect()
@@ -99,6 +106,12 @@ def _verify_transactions(connection: Any) -> None:
             "PostgreSQL can be reached, but the connection ends when a transaction begins, as with a pooler in"
             " statement mode: migrating needs transaction or session mode (pool_mode).",
         ) from error
+
+
+def _try_transaction(connection: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_BEGIN)
+        cursor.execute("ROLLBACK")
 
 
 def _verify(cursor: Any) -> None:

@@ -88,11 +88,36 @@ def test_a_connection_that_is_lost_while_it_is_set_up_is_made_anew(boot, project
     assert ready.endswith(" is ready.")
 
 
+ENDING = """
+import os, psycopg2
+from django.core import checks
+
+@checks.register()
+def a_restart(**_):
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "dbname": "DB", "password": "PASSWORD"}
+    own = psycopg2.connect(**{key: os.environ[f"POSTGRES_{name}"] for key, name in names.items()})
+    with own.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
+                       " WHERE datname = current_database() AND pid <> pg_backend_pid()")
+        assert cursor.fetchall() == [(True,)]
+    own.close()
+    return []
+"""
+
+
+def test_a_restart_before_the_first_transaction_is_no_pooler(boot, project):
+    """The session that has waited for PostgreSQL is ended before it migrates."""
+    models = project.directory / "shop/models.py"
+    models.write_text(models.read_text() + ENDING)
+    running = boot("migrate")
+    assert running.exit_code() == 0, running.output
+
+
 @pytest.mark.proves("A pooler in statement mode is told apart")
 def test_a_pooler_in_statement_mode(boot, cluster):
     """It ends the connection at BEGIN, and its own words for that are lost on the way."""
     port = free_port()
-    with forwarding(port, cluster.port, cut_at=b"BEGIN"):
+    with forwarding(port, cluster.port, cut_at=b"BEGIN", times=100):
         running = boot("migrate", POSTGRES_PORT=str(port))
         assert running.exit_code() == 12
     assert "migrating needs transaction or session mode (pool_mode)" in running.error
@@ -330,15 +355,15 @@ def test_reasons(text, reason, permanent):
 
 
 @contextlib.contextmanager
-def forwarding(port: int, target: int, cut_at: bytes | None = None):
-    """Pass connections to 127.0.0.1:port on to 127.0.0.1:target; end the first that says `cut_at`."""
-    cuts = [cut_at] if cut_at else []
+def forwarding(port: int, target: int, cut_at: bytes | None = None, times: int = 1):
+    """Pass connections to 127.0.0.1:port on to 127.0.0.1:target; end the first ones that say `cut_at`."""
+    cuts = [cut_at] * times if cut_at else []
 
     def copy(source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 if cuts and cuts[0] in data:
-                    cuts.clear()
+                    cuts.pop()
                     source.shutdown(socket.SHUT_RDWR)
                     break
                 sink.sendall(data)
