@@ -66,7 +66,7 @@ def test_counts_outlive_workers(boot, address):
     assert running.get("/nowhere/").status == 404
     count = before["gunicorn_requests_total", "2xx"] + 10
     running.until(lambda: requests(address) == count)
-    assert (requests(address, "4xx"), requests(address, "5xx")) == (1, 1)
+    running.until(lambda: (requests(address, "4xx"), requests(address, "5xx")) == (1, 1))
     killed = children(running.process.pid)
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
