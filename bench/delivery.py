@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+import tomllib
 from pathlib import Path
 
 from bench.conventional import application_context
@@ -14,7 +15,7 @@ from bench.rebuild import build, checkout
 from bench.report import Row, interleave
 
 PLAIN = "--dest-tls-verify=false"
-LOCK = "nix/debian/lock.json"
+LOCK = "backend/pylock.toml"
 
 
 def rows(folder: Path, builder: Node, host: str, site: Site, times: int) -> list[Row]:
@@ -77,20 +78,25 @@ def change(view: Path) -> None:
 def django_update(tree: Path, folder: Path) -> tuple[list[float], list[float]]:
     """Bytes of the layers that the tree's image has and that with Django's release before has not; and of a wheel."""
     now = layers(tree, folder / "now")
-    lock = json.loads((tree / LOCK).read_text())
-    django = lock["wheels"]["django"]
+    lock = tree / LOCK
+    text = lock.read_text()
+    (django,) = (each for each in tomllib.loads(text)["packages"] if each["name"] == "django")
     minor, _, patch = django["version"].rpartition(".")
     version = f"{minor}.{int(patch) - 1}"
     download = ["python3", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     run([*download, "--dest", str(folder / "django"), f"Django=={version}"])
     (wheel,) = (folder / "django").iterdir()
     content = wheel.read_bytes()
-    django |= {"version": version, "file": wheel.name, "sha256": hashlib.sha256(content).hexdigest()}
-    (tree / LOCK).write_text(json.dumps(lock))
+    (locked,) = django["wheels"]
+    for old, new in (
+        (f'name = "django"\nversion = "{django["version"]}"', f'name = "django"\nversion = "{version}"'),
+        (locked["name"], wheel.name),
+        (locked["hashes"]["sha256"], hashlib.sha256(content).hexdigest()),
+    ):
+        text = text.replace(old, new)
+    lock.write_text(text)
     before = layers(tree, folder / "before")
     moved = sum(size for digest, size in now.items() if digest not in before)
-    if not moved:
-        raise BenchError(f"{LOCK} does not say which Django the image has")
     return [float(moved)], [float(len(content))]
 
 
