@@ -8,4 +8,6 @@
 let
   inherit (import ../versions.nix pkgs) python;
 in
-pkgs.runCommand "${baseNameOf name}-oci" { } "${stream} | ${python}/bin/python3 ${./oci.py} $out"
+# What the package set has compressed already, if it does that, need not be compressed again.
+pkgs.runCommand "${baseNameOf name}-oci" { }
+  "${stream} | ${python}/bin/python3 ${./oci.py} $out ${stream.compressedLayers or ""}"

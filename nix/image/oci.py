@@ -4,7 +4,7 @@ Specifications: OCI image-spec 1.0, "Image Layout" and "Image Manifest"; "Docker
 read. The configuration stays as it is, byte for byte: the image keeps its number, which is the configuration's digest,
 and its health check, which OCI's own words lack and so converters drop. The result depends on the image alone.
 
-usage: oci.py OUT
+usage: oci.py OUT [LAYERS], a folder with layers that are compressed already, each as its digest and `.gz`
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ CHUNK = 1 << 20
 
 
 def main() -> None:
-    out = Path(sys.argv[1])
+    out, *compressed = map(Path, sys.argv[1:])
     blobs = out / "blobs/sha256"
     blobs.mkdir(parents=True)
-    documents, layers = read_image(sys.stdin.buffer, blobs)
+    documents, layers = read_image(sys.stdin.buffer, blobs, *compressed)
     (image,) = json.loads(documents["manifest.json"])
     config = documents[image["Config"]]
     check(json.loads(config), [layers[name][0] for name in image["Layers"]])
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def read_image(
-    archive: BinaryIO, blobs: Path
+    archive: BinaryIO, blobs: Path, compressed: Path | None = None
 ) -> tuple[dict[str, bytes], dict[str, tuple[str, dict[str, Any]]]]:
     """The JSON documents of the archive, and of each layer its digest and the descriptor of its blob, all by name."""
     documents: dict[str, bytes] = {}
@@ -78,30 +78,36 @@ def read_image(
             file = Path(scratch, str(number))
             with file.open("wb") as copy:
                 shutil.copyfileobj(content, copy, CHUNK)
-            layers[member.name] = pool.submit(add_layer, file, blobs)
+            layers[member.name] = pool.submit(add_layer, file, blobs, compressed)
         return documents, {name: layer.result() for name, layer in layers.items()}
 
 
-def add_layer(file: Path, blobs: Path) -> tuple[str, dict[str, Any]]:
+def add_layer(file: Path, blobs: Path, compressed: Path | None) -> tuple[str, dict[str, Any]]:
     """Move a layer, compressed, to the blobs. Its digest as it was, and the descriptor of the blob."""
-    plain, packed = hashlib.sha256(), hashlib.sha256()
-    compressor = zlib.compressobj(
-        LEVEL, zlib.DEFLATED, 31
-    )  # gzip, with a header that says nothing of time or system
+    plain = digest_of(file)
     blob = file.with_suffix(".gz")
-    with file.open("rb") as source, blob.open("wb") as target:
-        while chunk := source.read(CHUNK):
-            plain.update(chunk)
-            data = compressor.compress(chunk)
-            packed.update(data)
-            target.write(data)
-        data = compressor.flush()
-        packed.update(data)
-        target.write(data)
+    if compressed and (compressed / f"{plain}.gz").is_file():
+        shutil.copyfile(compressed / f"{plain}.gz", blob)
+    else:
+        compress(file, blob)
     file.unlink()
-    size = blob.stat().st_size
-    shutil.move(blob, blobs / packed.hexdigest())
-    return f"sha256:{plain.hexdigest()}", descriptor("layer.v1.tar+gzip", packed.hexdigest(), size)
+    packed, size = digest_of(blob), blob.stat().st_size
+    shutil.move(blob, blobs / packed)
+    return f"sha256:{plain}", descriptor("layer.v1.tar+gzip", packed, size)
+
+
+def digest_of(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def compress(file: Path, target: Path) -> None:
+    """By gzip, with a header that says nothing of time or system."""
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, 31)
+    with file.open("rb") as source, target.open("wb") as blob:
+        while chunk := source.read(CHUNK):
+            blob.write(compressor.compress(chunk))
+        blob.write(compressor.flush())
 
 
 def add_document(blobs: Path, kind: str, content: bytes) -> dict[str, Any]:

@@ -158,7 +158,10 @@ in
         exec ${image} stream ${parts.plan}
       '';
     }
-    // (describe arguments { }).passthru;
+    // (describe arguments {
+      # Layers that seldom change, each as its digest and `.gz`; only here.
+      compressedLayers = parts.base;
+    }).passthru;
 
   # The image as a file.
   buildLayeredImage =

@@ -134,13 +134,13 @@ def closure(paths: list[str], references: dict[str, list[str]]) -> set[str]:
 def describe_layer(
     paths: list[str], mtime: str, owner: tuple[str, ...], target: Path | None
 ) -> dict[str, Any]:
-    """A layer's store paths, digest and size; with `target` its part of the compressed image is kept there."""
+    """A layer's store paths, digest and size; with `target` it is kept there, compressed, by its digest."""
     content = store_layer(paths, mtime, owner)
     digest = hashlib.sha256(content).hexdigest()
     entry: dict[str, Any] = {"paths": paths, "diff_id": digest, "size": len(content)}
     if target is not None:
         part = target / f"{digest}.gz"
-        part.write_bytes(gzip_member(member(f"{digest}/layer.tar", content)))
+        part.write_bytes(gzip_member(content))
         entry["gz"] = str(part)
     return entry
 
@@ -208,7 +208,10 @@ def pack(plan: str, compressor: str, out: str) -> None:
         if compressor == "none":
             file.writelines(members(described))
             return
-        file.writelines(Path(layer["gz"]).read_bytes() for layer in described["layers"] if "gz" in layer)
+        for layer in described["layers"]:
+            if "gz" in layer:
+                head, tail = around(f"{layer['diff_id']}/layer.tar", layer["size"])
+                file.writelines((gzip_member(head), Path(layer["gz"]).read_bytes(), gzip_member(tail)))
         rest = [layer for layer in described["layers"] if "gz" not in layer]
         file.writelines(gzip_member(content) for content in members(described | {"layers": rest}))
 
@@ -278,10 +281,16 @@ def add(
 
 
 def member(name: str, content: bytes) -> bytes:
-    """A file as part of a tar archive: its header, its content, and up to the next block nothing."""
+    """A file as part of a tar archive."""
+    head, tail = around(name, len(content))
+    return head + content + tail
+
+
+def around(name: str, size: int) -> tuple[bytes, bytes]:
+    """What a tar archive has before a file, its header, and after it: up to the next block nothing."""
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode, entry.mtime = len(content), 0o644, 1
-    return entry.tobuf(tarfile.GNU_FORMAT) + content + bytes(-len(content) % BLOCK)
+    entry.size, entry.mode, entry.mtime = size, 0o644, 1
+    return entry.tobuf(tarfile.GNU_FORMAT), bytes(-size % BLOCK)
 
 
 def gzip_member(content: bytes) -> bytes:
