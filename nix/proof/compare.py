@@ -8,6 +8,8 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from layers import name_of
+
 STORE_PATH = re.compile(r"(nix/store/([0-9a-df-np-sv-z]{32})-[^/]+)(?:/|$)")
 NAME = 33  # characters of a store path's name before what it is called
 HASHES = re.compile(rb"[0-9a-df-np-sv-z]{32}")
@@ -40,7 +42,7 @@ def read_layer(file: Path) -> Layer:
     references: dict[str, set[str]] = {}
     with tarfile.open(file) as archive:
         for member in archive:
-            name = member.name.removeprefix("./")
+            name = name_of(member)
             digest, found = (
                 hashlib.sha256(),
                 {part.decode() for part in HASHES.findall(member.linkname.encode())},

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from images import Image
+from layers import name_of
 
-SBOM = re.compile(r"(\./)?usr/share/sbom/[^/]+\.cdx\.json")
+SBOM = re.compile(r"usr/share/sbom/[^/]+\.cdx\.json")
 # What nix/image/entrypoint.nix puts there.
-VARIABLES = re.compile(r"(\./)?nix/store/[^/]+-entrypoint/entrypoint/variables\.py")
-EXIT_CODES = re.compile(r"(\./)?nix/store/[^/]+-entrypoint/entrypoint/errors\.py")
+VARIABLES = re.compile(r"nix/store/[^/]+-entrypoint/entrypoint/variables\.py")
+EXIT_CODES = re.compile(r"nix/store/[^/]+-entrypoint/entrypoint/errors\.py")
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def contents(
                 for name in wanted:
                     if (
                         found[name] is None
-                        and name.fullmatch(member.name)
+                        and name.fullmatch(name_of(member))
                         and (file := archive.extractfile(member))
                     ):
                         found[name] = file.read()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import posixpath
+import tarfile
 from pathlib import Path
 
 from images import Image, in_dir
@@ -27,3 +29,8 @@ def unpacked(skopeo: Skopeo, image: Image, folder: Path, what: str) -> list[Path
     skopeo.fetch(f"dir:{packed}", plain, what, "--dest-decompress")
     copied = in_dir(plain)
     return [copied.images[0].folder.file(str(layer["digest"])) for layer in copied.images[0].layers]
+
+
+def name_of(member: tarfile.TarInfo) -> str:
+    """Its place below the root, such as "nix/store/...": tar means the same by "/nix/store/..." and "./nix/store/..."."""
+    return posixpath.normpath("/" + member.name).lstrip("/")

@@ -59,6 +59,18 @@ def test_exit_codes_are_the_entrypoints():
     assert found == {str(code.value): code.name for code in ExitCode}
 
 
+@pytest.mark.parametrize("prefix", ["", "./", "/"])
+def test_names_are_read_as_tar_means_them(tmp_path, prefix):
+    """Builders write them one way or another: nixpkgs' store paths begin with a slash."""
+    image = Layout(tmp_path / "image")
+    code = (ROOT / "entrypoint/errors.py").read_bytes()
+    image.holds(
+        image.image({prefix + SBOM: sbom(deb("libc6", "1"))}, {f"{prefix}{ENTRYPOINT}/errors.py": code})
+    )
+    found = told(image.path, image.path)
+    assert (found["packages"], found["exit_codes"]) == ([], [])
+
+
 def sbom(*components: dict[str, str]) -> bytes:
     return json.dumps({"components": components}).encode()
 
