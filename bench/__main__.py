@@ -7,77 +7,81 @@ reported with the reason. Exit code: 0, or 1 when the image does not boot.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from bench import boot, growth, lock, page, pull, rebuild, reliability, report, size, throughput
 from bench.archive import Archive
 from bench.chart import Bars, draw
 from bench.lab import BenchError, Lab
+from bench.report import Row
 from cluster import ClusterError
 
 
 def main() -> None:
     options = parse_arguments()
-    quick = options.quick
-    times = 1 if quick else options.times
-    image = Archive(options.image)
-    configuration = json.loads(options.configuration.read_text())
     if options.paths:
-        for path, count in size.paths(image).items():
-            print(f"{count / 1e6:8.2f} MB  {path}")
-        return
-    if options.shares:
-        print(size.shared(image, Archive(options.shares.resolve())))
-        return
-    if options.reliability is not None:
-        events = reliability.chosen(options.reliability)
-        before = page.read(options.page) if options.page and options.reliability else ""
-        reliability.table([], before)  # rather now than in half an hour
-        with (
-            tempfile.TemporaryDirectory(prefix="bench-") as folder,
-            Lab(Path(folder), configuration, options.project) as lab,
-        ):
-            text = reliability.table(reliability.rows(lab, events), before)
-        print(text)
-        if options.page:
-            page.write(options.page, text)
-        return
-    machine, rows = report.machine(), []
-    if options.lock:
-        rows = lock.rows(times)
-        table = report.as_table(rows)
-        print(table)
-        if options.json:
-            options.json.write_text(json.dumps(report.as_json(machine, rows, [], {}), indent=1) + "\n")
-        if options.page:
-            page.write(options.page, f"{report.described(machine)}\n\n{table}", "measured with --lock")
-        return
-    if options.pull:
-        with (
-            tempfile.TemporaryDirectory(prefix="bench-") as folder,
-            Lab(Path(folder), configuration, options.project) as lab,
-        ):
-            rows, bars = pull.measure(lab, options.push, times)
-        table = report.as_table(rows)
-        print(table)
-        if options.json:
-            options.json.write_text(json.dumps(report.as_json(machine, rows, bars, {}), indent=1) + "\n")
-        if options.page:
-            pictures = [f"![{bar.title}]({options.page.stem}/{bar.name}.svg)" for bar in bars]
-            text = "\n\n".join([report.described(machine), table, *pictures])
-            page.write(options.page, text, "measured with --pull")
-            draw_all(options.page.with_suffix(""), bars)
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="bench-") as folder,
-        Lab(Path(folder), configuration, options.project) as lab,
-    ):
+        list_paths(options)
+    elif options.shares:
+        print(size.shared(Archive(options.image), Archive(options.shares.resolve())))
+    elif options.reliability is not None:
+        measure_reliability(options)
+    elif options.lock:
+        measure_lock(options)
+    elif options.pull:
+        measure_pull(options)
+    else:
+        measure_all(options)
+
+
+def repetitions(options: argparse.Namespace) -> int:
+    return 1 if options.quick else int(options.times)
+
+
+def list_paths(options: argparse.Namespace) -> None:
+    """Write what is in the image, with sizes."""
+    for path, count in size.paths(Archive(options.image)).items():
+        print(f"{count / 1e6:8.2f} MB  {path}")
+
+
+def measure_reliability(options: argparse.Namespace) -> None:
+    """What events do to the server."""
+    events = reliability.chosen(options.reliability)
+    before = page.read(options.page) if options.page and options.reliability else ""
+    reliability.table([], before)  # rather now than in half an hour
+    with laboratory(options) as lab:
+        text = reliability.table(reliability.rows(lab, events), before)
+    print(text)
+    if options.page:
+        page.write(options.page, text)
+
+
+def measure_lock(options: argparse.Namespace) -> None:
+    """What a lock of 300 packages costs."""
+    machine = report.machine()
+    publish(options, machine, lock.rows(repetitions(options)), mark="measured with --lock")
+
+
+def measure_pull(options: argparse.Namespace) -> None:
+    """The way from a registry to a node's first answer."""
+    machine = report.machine()
+    with laboratory(options) as lab:
+        rows, bars = pull.measure(lab, options.push, repetitions(options))
+    publish(options, machine, rows, bars, mark="measured with --pull", linked=True)
+
+
+def measure_all(options: argparse.Namespace) -> None:
+    """Everything else."""
+    machine, quick, times = report.machine(), options.quick, repetitions(options)
+    image = Archive(options.image)
+    with laboratory(options) as lab:
         say("boot and memory")
-        rows += boot.rows(lab, 1 if quick else 2 * times)
+        rows = boot.rows(lab, 1 if quick else 2 * times)
         say("throughput")
         rows += throughput.rows(lab, image, max(1, times // 2), turns=1 if quick else 200)
         say("growth")
@@ -86,19 +90,50 @@ def main() -> None:
     rows += size.rows(image, conventional=not quick)
     say("rebuild")
     rows += rebuild.rows(1 if quick else 3, cold=not quick)
+    publish(options, machine, rows, curves, details={"paths": size.paths(image)})
+
+
+@contextlib.contextmanager
+def laboratory(options: argparse.Namespace) -> Iterator[Lab]:
+    configuration = json.loads(options.configuration.read_text())
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        Lab(Path(folder), configuration, options.project) as lab,
+    ):
+        yield lab
+
+
+def publish(
+    options: argparse.Namespace,
+    machine: dict[str, Any],
+    rows: list[Row],
+    pictures: Sequence[growth.Curve | Bars] = (),
+    mark: str = page.MEASURED,
+    linked: bool = False,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the table to standard output; all samples and details to the file, table and pictures to the page, if asked for.
+
+    Args:
+        machine: where it was measured, as it was before.
+        linked: whether the pictures come below the table; else the page has them where it speaks of them.
+    """
     table = report.as_table(rows)
     print(table)
     if options.json:
-        details = {"paths": size.paths(image)}
-        options.json.write_text(json.dumps(report.as_json(machine, rows, curves, details), indent=1) + "\n")
+        content = report.as_json(machine, rows, [*pictures], {**(details or {})})
+        options.json.write_text(json.dumps(content, indent=1) + "\n")
     if options.page:
-        page.write(options.page, f"{report.described(machine)}\n\n{table}")
-        draw_all(options.page.with_suffix(""), curves)
+        folder = options.page.with_suffix("")
+        links = [f"![{each.title}]({folder.name}/{each.name}.svg)" for each in pictures if linked]
+        page.write(options.page, "\n\n".join([report.described(machine), table, *links]), mark)
+        draw_all(folder, pictures)
 
 
 def draw_all(folder: Path, pictures: Sequence[growth.Curve | Bars]) -> None:
     """Draw them into the folder."""
-    folder.mkdir(exist_ok=True)
+    if pictures:
+        folder.mkdir(exist_ok=True)
     for picture in pictures:
         draw(picture, folder / f"{picture.name}.svg")
 

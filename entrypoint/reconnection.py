@@ -15,9 +15,8 @@ from typing import Any
 from . import log
 from .stages.wait import PERMANENT
 
-PATIENCE = (
-    2.5  # seconds, in all, that a worker waits in one outage: more than a restart of 2 s takes to be noticed
-)
+# Seconds, in all, that a worker waits in one outage: more than a restart of 2 s takes to be noticed.
+PATIENCE = 2.5
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.2  # seconds between two attempts
 ANOTHER = 10.0  # seconds without an attempt, after which the next failure is of another outage
 

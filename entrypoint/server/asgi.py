@@ -169,9 +169,8 @@ class ASGIWorker(gasgi.ASGIWorker):  # type: ignore[misc]  # gunicorn has no typ
         """Serve until told to stop; called by gunicorn."""
         gasgi.ASGIProtocol, protocol.ASGIResponseInfo = Protocol, _Response
         self.connections: set[Protocol] = set()
-        self._taken: set[asyncio.Task[Any]] = (
-            set()
-        )  # connections from the master that are not yet among these
+        # Those from the master that are not yet among these.
+        self._taken: set[asyncio.Task[Any]] = set()
         self._until = 0.0
         self._most = min(self.cfg.worker_connections, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2)
         for listener in self.sockets:

@@ -6,8 +6,8 @@ usage: seed.py [--other] [FOLDER [FILE]]
 
 FOLDER is where lock.json comes from; its packages.toml, too, is compared with the lock. FILE is a JSON list of what a
 project needs: files, each with its name, version, file and sha256, which the second form fetches from the index that the
-machine's pip is configured with; and {"set": "compiler"}, by which the first form includes the compiler. With --other it includes what images for the other
-architecture have: packages and wheels without those that are only for building.
+machine's pip is configured with; and {"set": "compiler"}, by which the first form includes the compiler. With --other it
+includes what images for the other architecture have: packages and wheels without those that are only for building.
 
 Exit codes: 0 all there; 3 a mirror no longer has a locked file; 4 there are wheels to fetch, and no pip; 1 anything else,
 said in one sentence.

@@ -1,7 +1,7 @@
 """Compress the static files of an environment's packages as WhiteNoise does it when they are collected.
 
-usage: compress.py OUT SITE_PACKAGES, the folder of the environment's modules. Each variant is named by the SHA-256 of what is compressed; where a
-boot finds it (entrypoint/static/compressed.py), it need not compress. Without WhiteNoise there is none.
+usage: compress.py OUT SITE_PACKAGES, the folder of the environment's modules. Each variant is named by the SHA-256 of what is
+compressed; where a boot finds it (entrypoint/static/compressed.py), it need not compress. Without WhiteNoise there is none.
 """
 
 from __future__ import annotations

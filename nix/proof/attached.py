@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from images import are_descriptors, parsed
+from media_types import PROVENANCE, SBOM
 from outcome import Outcome, Stop
 from reference import Reference
 from skopeo import Skopeo
 
 KINDS = {
-    "application/vnd.cyclonedx+json": "bill of materials",
-    "application/vnd.in-toto+json": "provenance",
+    SBOM: "bill of materials",
+    PROVENANCE: "provenance",
 }
 
 

@@ -10,12 +10,11 @@ from typing import Any
 
 from attached import listing
 from images import are_descriptors, parsed
+from media_types import BUNDLE, FILE, INPUTS, NAR
 from outcome import Outcome, Stop
 from reference import Reference
 from skopeo import Skopeo
 
-KIND = "application/vnd.nix.inputs"
-FILE, NAR, BUNDLE = "application/vnd.nix.file", "application/vnd.nix.nar", "application/vnd.git.bundle"
 TITLE = "org.opencontainers.image.title"
 # Of a store path's name (Nix's manual, "Store path").
 NAME = re.compile(r"[0-9A-Za-z+_?=-][0-9A-Za-z+_?=.-]{0,200}")
@@ -39,7 +38,7 @@ def fetch_inputs(
     found = [
         each
         for each in listing(skopeo, reference, digest, folder / "list")
-        if each.get("artifactType") == KIND
+        if each.get("artifactType") == INPUTS
     ]
     if not found:
         raise Stop(

@@ -14,7 +14,7 @@ import pytest
 
 from tests.container import images as building
 from tests.container.lab import remove_all
-from tests.container.needs import need, unavailable
+from tests.container.needs import need_engine, unavailable
 from tests.image.conftest import Image, read_image
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
@@ -92,8 +92,6 @@ def emulation() -> Iterator[None]:
 
 @pytest.fixture
 def engine() -> Iterator[None]:
-    need("docker", "docker.io")
-    if subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
-        unavailable("no Docker engine answers: start it (dockerd, as root)")
+    need_engine()
     yield
     remove_all()

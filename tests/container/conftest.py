@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from tests.container import images as building
 from tests.container.lab import Database, Images, Lab, Server, remove_all, start_server
-from tests.container.needs import need, unavailable
+from tests.container.needs import need_engine
 
 FAILED = pytest.StashKey[bool]()
 
@@ -26,10 +25,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture(scope="session", autouse=True)
 def engine() -> Iterator[None]:
-    need("docker", "docker.io")
-    done = subprocess.run(["docker", "info"], capture_output=True, text=True)
-    if done.returncode != 0:
-        unavailable("no Docker engine answers: start it (dockerd, as root)")
+    need_engine()
     remove_all()
     yield
     remove_all()

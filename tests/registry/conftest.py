@@ -18,7 +18,7 @@ from bench.registry import Registry
 from tests.container.engine import ROOT
 from tests.container.images import BUILDING, build, copy_tree, path_of_the_machine
 from tests.container.lab import remove_all
-from tests.container.needs import need, unavailable
+from tests.container.needs import need, need_engine
 from tests.proof.small import commit
 
 NAME = "team/backend"
@@ -78,14 +78,26 @@ class Pushed:
         return {manifest["config"]["digest"] for manifest in self.manifests}
 
 
+# Where the parts of `push` import each other.
+FOLDERS = ("nix/image/push", "nix/image/referrers", "nix/registry")
+MODULES = {**os.environ, "PYTHONPATH": ":".join(str(ROOT / folder) for folder in FOLDERS)}
+
+
 def push(
     destination: str, *options: str, tree: Path | None = None, env: Mapping[str, str] = {}
 ) -> subprocess.CompletedProcess[str]:
-    """`nix run .#push`, as the documentation has it; with nobody's credentials unless `env` says whose."""
+    """`nix run .#push`, as the documentation has it."""
+    return run(["./nixw", "run", ".#push", "--", destination, *options], tree or ROOT, env)
+
+
+def run(
+    command: list[str | Path], tree: Path, env: Mapping[str, str] = {}
+) -> subprocess.CompletedProcess[str]:
+    """A command in a tree, as on the machine itself; with nobody's credentials unless `env` says whose."""
     environment = {**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent", **env}
     return subprocess.run(
-        ["./nixw", "run", ".#push", "--", destination, *options],
-        cwd=tree or ROOT,
+        command,
+        cwd=tree,
         env={name: value for name, value in environment.items() if value},
         capture_output=True,
         text=True,
@@ -152,9 +164,7 @@ def edited(registry, first, tmp_path_factory) -> Pushed:
 
 @pytest.fixture
 def engine() -> Iterator[None]:
-    need("docker", "docker.io")
-    if subprocess.run(["docker", "info"], capture_output=True).returncode != 0:
-        unavailable("no Docker engine answers: start it (dockerd, as root)")
+    need_engine()
     yield
     remove_all()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.container.engine import ROOT
-from tests.container.images import BUILDING, path_of_the_machine
 from tests.proof.small import Source, git
-from tests.registry.conftest import OWN, PLAIN, built, push
+from tests.registry.conftest import MODULES, OWN, PLAIN, built, push, run
 from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verify
 
 KINDS = {"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}
@@ -74,14 +72,7 @@ def test_push_again_moves_nothing(other_registry, edited, complete):
 def test_the_whole_is_verified(edited, complete):
     """As documented: from the label, by the source's own nixw, from a clone."""
     command = ["./nixw", "run", ".#verify", "--", f"docker://{complete}", "--tls-verify=false"]
-    done = subprocess.run(
-        command,
-        cwd=edited.tree,
-        env={**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=BUILDING,
-    )
+    done = run(command, edited.tree)
     assert done.returncode == 0, done.stderr
     revision = git(edited.tree, "rev-parse", "HEAD").strip()
     assert done.stdout == f"{complete} is what {revision} builds, bit for bit.\n"
@@ -116,7 +107,7 @@ def make_referrers(
         folder / "sbom",
         folder / "drv",
     ]
-    subprocess.run([*command, folder / "project", out], check=True)
+    subprocess.run([*command, folder / "project", out], check=True, env=MODULES)
 
 
 def attach(layout: Path, other_registry, name: str) -> None:
@@ -129,7 +120,7 @@ def attach(layout: Path, other_registry, name: str) -> None:
         "print(attach(Path(sys.argv[1]), sys.argv[2], ['--dest-tls-verify=false'], copy), end='')\n"
     )
     command = [sys.executable, "-c", code, layout, f"docker://{other_registry.host}/{name}"]
-    done = subprocess.run(command, cwd=ROOT / "nix/image/push", check=True, capture_output=True, text=True)
+    done = subprocess.run(command, env=MODULES, check=True, capture_output=True, text=True)
     assert done.stdout == ""
 
 

@@ -13,10 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.container.engine import ROOT
-from tests.container.images import BUILDING, path_of_the_machine
 from tests.proof.small import Source, git
-from tests.registry.conftest import OWN, PLAIN, built
+from tests.registry.conftest import MODULES, OWN, PLAIN, built, run
 from tests.registry.test_attached import attach, listed, make_referrers
 from tests.registry.test_verify import APPLICATION, BASE, refused, upload, verify
 
@@ -33,13 +31,8 @@ def layers(other_registry, artifact: dict) -> dict[str, bytes]:
 def test_push_stores_all_that_the_provenance_names(other_registry, edited, tmp_path):
     # One image's inputs are enough to see, and half the bytes.
     program = built("image.push", edited.tree) / "bin/push"
-    done = subprocess.run(
-        [program, f"docker://{other_registry.host}/inputs/this:1", PLAIN, "--with-inputs"],
-        cwd=edited.tree,
-        env={**os.environ, "PATH": path_of_the_machine(), "REGISTRY_AUTH_FILE": "/nonexistent"},
-        capture_output=True,
-        text=True,
-        timeout=BUILDING,
+    done = run(
+        [program, f"docker://{other_registry.host}/inputs/this:1", PLAIN, "--with-inputs"], edited.tree
     )
     assert done.returncode == 0, done.stderr
     beside = {
@@ -66,7 +59,7 @@ def test_push_from_elsewhere(edited):
             "from inputs import bundle; from pathlib import Path; bundle('a' * 40, Path('.'))",
         ],
         cwd=edited.tree,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}/nix/image/push:{ROOT}/nix/image/referrers"},
+        env=MODULES,
         capture_output=True,
         text=True,
     )
@@ -113,11 +106,10 @@ def test_nothing_but_the_registry(other_registry, rare, tmp_path):
     referrers = Path(f"{layout.path}-referrers")
     make_referrers(layout.path, b'{"components": []}', referrers, derivation, source.revision)
     code = "import sys; from pathlib import Path; from inputs import with_inputs; with_inputs(*map(Path, sys.argv[1:]))"
-    modules = f"{ROOT}/nix/image/push:{ROOT}/nix/image/referrers"
     subprocess.run(
         [sys.executable, "-c", code, referrers, tmp_path / "inputs"],
         cwd=source.tree,
-        env={**os.environ, "PYTHONPATH": modules},
+        env=MODULES,
         check=True,
     )
     for each in (referrers, tmp_path / "inputs"):

@@ -14,7 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-INDEX = "application/vnd.oci.image.index.v1+json"
+from media_types import INDEX
+
 NAME = "org.opencontainers.image.ref.name"
 # Options of `skopeo copy` that say how to reach the destination, and are there for the source, too; those without a value.
 REACHING = re.compile(

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from derivation import Fixed, graph
-from referrers import INDEX, MANIFEST, PROVENANCE, add, encode
+from media_types import BUNDLE, FILE, INDEX, INPUTS, MANIFEST, NAR, PROVENANCE
+from referrers import add, encode
 
-KIND = "application/vnd.nix.inputs"
-FILE, NAR, BUNDLE = "application/vnd.nix.file", "application/vnd.nix.nar", "application/vnd.git.bundle"
 NAME = 33  # characters of a store path's name before what it is called
 CHUNK = 1 << 20
 
@@ -37,13 +36,13 @@ def with_inputs(referrers: Path, out: Path) -> None:
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "artifactType": KIND,
+        "artifactType": INPUTS,
         "config": add(blobs, "application/vnd.oci.empty.v1+json", b"{}"),
         "layers": layers,
         "subject": subject,
     }
     annotations = {"org.opencontainers.image.ref.name": "inputs"}
-    artifact = {**add(blobs, MANIFEST, encode(manifest)), "artifactType": KIND, "annotations": annotations}
+    artifact = {**add(blobs, MANIFEST, encode(manifest)), "artifactType": INPUTS, "annotations": annotations}
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [artifact]}
     (out / "index.json").write_bytes(encode(index))
     (out / "oci-layout").write_bytes(encode({"imageLayoutVersion": "1.0.0"}))

@@ -26,5 +26,5 @@ let
   derivation = builtins.unsafeDiscardOutputDependency oci.drvPath;
 in
 pkgs.runCommand "${baseNameOf name}-referrers" { } ''
-  ${python}/bin/python3 -S ${./.}/referrers.py ${oci} ${sbom} ${derivation} ${project} $out
+  PYTHONPATH=${../../registry} ${python}/bin/python3 -S ${./.}/referrers.py ${oci} ${sbom} ${derivation} ${project} $out
 ''

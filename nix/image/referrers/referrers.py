@@ -15,12 +15,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from media_types import INDEX, MANIFEST, PROVENANCE, SBOM
 from provenance import PREDICATE, statement
-
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
-SBOM = "application/vnd.cyclonedx+json"
-PROVENANCE = "application/vnd.in-toto+json"
 
 
 def main(layout: str, sbom: str, derivation: str, project: str, out: str) -> None:
