@@ -24,7 +24,7 @@ from .. import request_id
 from . import repetition
 from .bodies import MEGABYTE
 from .connection import PATIENCE
-from .worker import TIMED_OUT
+from .worker import HESITATION, TIMED_OUT
 
 Application = Callable[[dict[str, Any], Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Any]
 
@@ -101,7 +101,9 @@ class Protocol(protocol.ASGIProtocol):  # type: ignore[misc]  # gunicorn has no 
             if not self.leaves:
                 self.leaves = True
                 self.worker.loop.create_task(self._leave(websocket))
-        elif self._awaiting_request and not self.begun and now > self.since + POLL:
+            return
+        patience = HESITATION if self.req_count == 1 else POLL
+        if self._awaiting_request and not self.begun and now > self.since + patience:
             self._close_transport()
 
     async def _leave(self, websocket: Any) -> None:

@@ -3,14 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import socket
+import struct
 from typing import Any
 
 from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
 
 SILENCE = 10  # seconds
+
+_SO_ATTACH_FILTER = 26  # of Linux' <asm-generic/socket.h>; Python does not name it
+_SYN, _ACK, _FLAGS = 0x02, 0x10, 13  # in a TCP header (RFC 9293, section 3.1)
+# Linux' <linux/filter.h>: code, steps to skip if true, if false, operand. A packet of which 0 bytes are kept is dropped.
+_NO_NEWCOMERS = (
+    (0x30, 0, 0, _FLAGS),  # load a byte
+    (0x54, 0, 0, _SYN | _ACK),  # and
+    (0x15, 0, 1, _SYN),  # equal?
+    (0x06, 0, 0, 0),  # return
+    (0x06, 0, 0, 0xFFFFFFFF),
+)
+
+
+def hand_over_at_once(listener: Any) -> None:
+    """Let `accept` have clients that have sent nothing yet, too, from now on; see _ListenerTCP."""
+    with contextlib.suppress(OSError):  # gVisor's kernel, for one; and a Unix socket keeps nobody back
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 0)
+
+
+def overlook_newcomers(listener: Any) -> None:
+    """Have the kernel drop clients' first packets from now on: they try again in a second, and are refused then.
+
+    Whoever has had an answer to it can still complete the handshake. On a Unix socket there is none.
+    """
+    if listener.family == socket.AF_UNIX:
+        return
+    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in _NO_NEWCOMERS))
+    with contextlib.suppress(OSError):  # gVisor's kernel
+        filtering = struct.pack("HP", len(_NO_NEWCOMERS), ctypes.addressof(program))
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filtering)
 
 
 def shut_down(listener: Any) -> None:

@@ -26,12 +26,13 @@ from gunicorn.workers import workertmp
 from .. import log, rotation
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from .handover import Handover
-from .listeners import shut_down
+from .listeners import hand_over_at_once, overlook_newcomers, shut_down
 from .metrics import Endpoint, text
 from .temporary import Temporary, use
 
-DRAIN = 1.0  # seconds, at most, for connections whose handshake has begun
-SETTLED = 0.1  # seconds without any
+SAY = 0.25  # seconds for clients that are connected to begin their requests; the kernel may not show them before
+SHAKE = 0.05  # seconds for handshakes that have begun
+DRAIN = 1.0  # seconds, at most, in which they do not end
 POLL = 0.005  # seconds
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -84,21 +85,23 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             self._temporary.keep(self.WORKERS)
 
     def _close(self, grace: float) -> None:
-        """Shut the listening sockets down when nobody waits in their queues.
+        """Shut the listening sockets down when nobody is about to be in their queues.
 
-        Whoever does is accepted, and passed on to the workers. What these have not come to within the grace period, in
+        Whoever is is accepted, and passed on to the workers. What these have not come to within the grace period, in
         seconds, is lost. What this took of it, requests in flight do not have any more.
         """
-        began = last = now = time.monotonic()
+        began = time.monotonic()
         waiting: deque[tuple[int, Any]] = deque()
-        while now < min(began + DRAIN, last + SETTLED) and not self._is_hurried():
-            if self._accept(waiting) or not self._pass_on(waiting):
-                last = now
-            time.sleep(POLL)
-            now = time.monotonic()
-        self._accept(waiting)
+        for listener in self.LISTENERS:
+            hand_over_at_once(listener)
+        self._drain(waiting, SAY, at_most=SAY)
+        for listener in self.LISTENERS:
+            overlook_newcomers(listener)
+        self._drain(waiting, SHAKE, at_most=DRAIN)
         for listener in self.LISTENERS:
             shut_down(listener)
+        self._accept(waiting)  # those that are left: it is a Unix socket
+        now = time.monotonic()
         while not self._pass_on(waiting) and now < began + grace and not self._is_hurried():
             with contextlib.suppress(HaltServer):
                 self.reap_workers()
@@ -108,6 +111,16 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         left = max(1, math.ceil(grace - (now - began)))
         self.cfg.set("graceful_timeout", left)
         self.app.handover.until = now + left
+
+    def _drain(self, waiting: deque[tuple[int, Any]], settled: float, *, at_most: float) -> None:
+        """Accept, and pass on, until nobody has come for so many seconds."""
+        began = last = now = time.monotonic()
+        while now < min(began + at_most, last + settled) and not self._is_hurried():
+            if self._accept(waiting) or not self._pass_on(waiting):
+                last = now
+            time.sleep(POLL)
+            now = time.monotonic()
+        self._accept(waiting)
 
     def _accept(self, waiting: deque[tuple[int, Any]]) -> bool:
         """Accept whoever waits, if the workers take connections from here; whether there was anybody."""

@@ -23,6 +23,7 @@ from .departures import Departures
 TIMED_OUT = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 TURN = 1.0  # seconds after which an idle worker looks around
 POLL = 0.05  # seconds, while it stops
+HESITATION = 1.0  # seconds in which a client that has connected may yet begin its request, when it stops
 
 
 class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -166,7 +167,9 @@ class SyncWorker(sync.SyncWorker):  # type: ignore[misc]  # gunicorn has no type
             self.notify()
             if self._take_over():
                 continue
-            for each in [each for each in self._arriving if not each.begun and each.arrived < now - POLL]:
+            for each in [
+                each for each in self._arriving if not each.begun and each.arrived < now - HESITATION
+            ]:
                 self._drop(each)
             if not (self._arriving or self._departures):
                 return

@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -166,6 +167,40 @@ def test_requests_that_wait_for_a_worker_are_finished(boot, project, number):
         answers = [client.makefile("rb").read() for client in clients]
     assert [answer.rpartition(b"\r\n\r\n")[2] for answer in answers] == [b"finished"] * len(clients)
     assert running.exit_code() == 0
+
+
+@both
+def test_clients_that_connect_while_it_stops_are_answered_or_refused(boot, project):
+    """Each sends its request a moment after it has connected: what it has begun is not cut off in between."""
+    running = boot(WEB_CONCURRENCY="2", GUNICORN_GRACEFUL_TIMEOUT="60").serving()
+    host, _, port = running.address.rpartition(":")
+    answers: list[bytes] = []
+
+    def ask() -> None:
+        try:
+            client = socket.create_connection((host, int(port)), timeout=PATIENCE)
+        except ConnectionRefusedError:
+            answers.append(b"refused")
+            return
+        with client:
+            time.sleep(0.02)
+            try:
+                client.sendall(b"GET /waiting/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                answers.append(client.makefile("rb").read().rpartition(b"\r\n\r\n")[2])
+            except OSError as error:
+                answers.append(str(error).encode())
+
+    project.write("go", "")
+    clients = [threading.Thread(target=ask) for _ in range(300)]
+    for number, each in enumerate(clients):
+        each.start()
+        if number == 50:
+            running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.004)
+    for each in clients:
+        each.join()
+    assert running.exit_code() == 0
+    assert set(answers) == {b"finished", b"refused"}
 
 
 def refuses(running: Boot) -> bool:
