@@ -54,7 +54,7 @@ def measure_edits(
     def here() -> float:
         change(view)
         began = time.monotonic()
-        run([str(tree / "nixw"), "run", ".#push", "--", f"docker://{ours}", PLAIN], cwd=tree)
+        run([str(tree / "nixw"), "run", ".#image.push", "--", f"docker://{ours}", PLAIN], cwd=tree)
         return time.monotonic() - began + arrives(ours)
 
     def there() -> float:
