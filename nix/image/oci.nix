@@ -10,4 +10,4 @@ let
 in
 # What the package set has compressed already, if it does that, need not be compressed again.
 pkgs.runCommand "${baseNameOf name}-oci" { }
-  "${stream} | ${python}/bin/python3 ${./oci.py} $out ${stream.compressedLayers or ""}"
+  "${stream.rest or stream} | ${python}/bin/python3 ${./oci.py} $out ${stream.compressedLayers or ""}"

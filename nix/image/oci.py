@@ -4,7 +4,8 @@ Specifications: OCI image-spec 1.0, "Image Layout" and "Image Manifest"; "Docker
 read. The configuration stays as it is, byte for byte: the image keeps its number, which is the configuration's digest,
 and its health check, which OCI's own words lack and so converters drop. The result depends on the image alone.
 
-usage: oci.py OUT [LAYERS], a folder with layers that are compressed already, each as its digest and `.gz`
+usage: oci.py OUT [LAYERS], a folder with layers that are compressed already, each as its digest and `.gz`: the image on
+standard input may lack these
 """
 
 from __future__ import annotations
@@ -31,9 +32,13 @@ def main() -> None:
     out, *compressed = map(Path, sys.argv[1:])
     blobs = out / "blobs/sha256"
     blobs.mkdir(parents=True)
-    documents, layers = read_image(sys.stdin.buffer, blobs, *compressed)
+    documents, layers = read_image(sys.stdin.buffer, blobs)
     (image,) = json.loads(documents["manifest.json"])
     config = documents[image["Config"]]
+    digests = json.loads(config)["rootfs"]["diff_ids"]
+    for name, digest in zip(image["Layers"], digests, strict=False):
+        if name not in layers and compressed:
+            layers[name] = digest, add_compressed(digest, blobs, *compressed)
     check(json.loads(config), [layers[name][0] for name in image["Layers"]])
     manifest = {
         "schemaVersion": 2,
@@ -57,7 +62,7 @@ def main() -> None:
 
 
 def read_image(
-    archive: BinaryIO, blobs: Path, compressed: Path | None = None
+    archive: BinaryIO, blobs: Path
 ) -> tuple[dict[str, bytes], dict[str, tuple[str, dict[str, Any]]]]:
     """The JSON documents of the archive, and of each layer its digest and the descriptor of its blob, all by name."""
     documents: dict[str, bytes] = {}
@@ -78,22 +83,27 @@ def read_image(
             file = Path(scratch, str(number))
             with file.open("wb") as copy:
                 shutil.copyfileobj(content, copy, CHUNK)
-            layers[member.name] = pool.submit(add_layer, file, blobs, compressed)
+            layers[member.name] = pool.submit(add_layer, file, blobs)
         return documents, {name: layer.result() for name, layer in layers.items()}
 
 
-def add_layer(file: Path, blobs: Path, compressed: Path | None) -> tuple[str, dict[str, Any]]:
+def add_layer(file: Path, blobs: Path) -> tuple[str, dict[str, Any]]:
     """Move a layer, compressed, to the blobs. Its digest as it was, and the descriptor of the blob."""
-    plain = digest_of(file)
     blob = file.with_suffix(".gz")
-    if compressed and (compressed / f"{plain}.gz").is_file():
-        shutil.copyfile(compressed / f"{plain}.gz", blob)
-    else:
-        compress(file, blob)
+    compress(file, blob)
+    plain = digest_of(file)
     file.unlink()
     packed, size = digest_of(blob), blob.stat().st_size
     shutil.move(blob, blobs / packed)
     return f"sha256:{plain}", descriptor("layer.v1.tar+gzip", packed, size)
+
+
+def add_compressed(digest: str, blobs: Path, compressed: Path) -> dict[str, Any]:
+    """Copy a layer to the blobs that is compressed already."""
+    source = compressed / f"{digest.removeprefix('sha256:')}.gz"
+    packed = digest_of(source)
+    shutil.copyfile(source, blobs / packed)
+    return descriptor("layer.v1.tar+gzip", packed, source.stat().st_size)
 
 
 def digest_of(file: Path) -> str:

@@ -135,6 +135,18 @@ let
           '';
     };
 
+  # A program that writes an image, or its rest, to standard output.
+  streamed =
+    name: plan: part:
+    builders.public.writeTextFile {
+      name = "stream-${name}";
+      executable = true;
+      text = ''
+        #!${debian.bash}/bin/bash
+        exec ${image} stream ${plan} ${part}
+      '';
+    };
+
   describe = arguments: extra: {
     passthru = {
       imageName = arguments.name;
@@ -150,17 +162,11 @@ in
     let
       parts = prepare arguments;
     in
-    builders.public.writeTextFile {
-      name = "stream-${arguments.name}";
-      executable = true;
-      text = ''
-        #!${debian.bash}/bin/bash
-        exec ${image} stream ${parts.plan}
-      '';
-    }
+    streamed arguments.name parts.plan ""
     // (describe arguments {
-      # Layers that seldom change, each as its digest and `.gz`; only here.
+      # Only here: layers that seldom change, each as its digest and `.gz`, and the image without them.
       compressedLayers = parts.base;
+      rest = streamed "${arguments.name}-rest" parts.plan "rest";
     }).passthru;
 
   # The image as a file.

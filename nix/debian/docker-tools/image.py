@@ -7,7 +7,7 @@ usage: image.py link PACKAGE ROOT
        image.py top ROOT OUT MTIME
        image.py layers GRAPH ROOTS PIPELINE OUT MTIME UID GID UNAME GNAME
        image.py plan BASE GRAPH CUSTOM CONFIG OUT NAME TAG ARCHITECTURE CREATED MTIME UID GID UNAME GNAME STORE_PATHS
-       image.py stream PLAN
+       image.py stream PLAN [rest]
        image.py pack PLAN gz|none OUT
 """
 
@@ -188,10 +188,11 @@ def history(layer: dict[str, Any]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} store paths: {' '.join(names)}"[:200]
 
 
-def stream(plan: str) -> None:
-    """Write the image to standard output."""
+def stream(plan: str, part: str = "") -> None:
+    """Write the image to standard output; its `rest` is without the layers that are there already, compressed."""
+    described = json.loads(Path(plan).read_text())
     try:
-        for content in members(json.loads(Path(plan).read_text())):
+        for content in members(rest_of(described) if part else described):
             sys.stdout.buffer.write(content)
         sys.stdout.flush()
     except BrokenPipeError:
@@ -212,8 +213,12 @@ def pack(plan: str, compressor: str, out: str) -> None:
             if "gz" in layer:
                 head, tail = around(f"{layer['diff_id']}/layer.tar", layer["size"])
                 file.writelines((gzip_member(head), Path(layer["gz"]).read_bytes(), gzip_member(tail)))
-        rest = [layer for layer in described["layers"] if "gz" not in layer]
-        file.writelines(gzip_member(content) for content in members(described | {"layers": rest}))
+        file.writelines(gzip_member(content) for content in members(rest_of(described)))
+
+
+def rest_of(plan: dict[str, Any]) -> dict[str, Any]:
+    """The plan without the layers that seldom change."""
+    return plan | {"layers": [layer for layer in plan["layers"] if "gz" not in layer]}
 
 
 def members(plan: dict[str, Any]) -> Iterator[bytes]:
