@@ -21,6 +21,7 @@ in
     libraries = _: [ ];
     buildSystems = _: [ ];
     extraPackages = packages: [
+      packages.cryptography
       packages.cyclonedx-python-lib
       packages.django-configurations
       packages.hypothesis
@@ -29,6 +30,7 @@ in
       packages.opentelemetry-distro
       packages.opentelemetry-instrumentation-django
       packages.packaging
+      packages.pynacl
       packages.pytest
       packages.pytest-django
       packages.pytest-xdist

@@ -1,7 +1,7 @@
 # `nix run .#verify`: is an image in a registry what its revision builds? `nix run .#diff`: what has changed between two?
 { pkgs }:
 let
-  inherit (import ../versions.nix pkgs) python;
+  python = import ../registry/python.nix { inherit pkgs; };
   # Called with skopeo, the certificates of a machine that has none, and more words before the command line.
   program =
     name: words:

@@ -3,7 +3,7 @@
 It reads the image's label `revision`, builds that revision from a clone, and compares. On stdout: that they agree, in one
 line. Otherwise one sentence on stderr says why not.
 
-  --key FILE             it must be signed, too: by the private half of this public key
+  --key FILE             it must be signed, too, and what is attested of it: by the private half of this public key
   --source URL           the repository to clone; by default that of the current folder
   --output NAME          the image among the flake's outputs; by default `image`
   --from-registry        build it from what `push --with-inputs` has put beside it, the source included
@@ -28,7 +28,7 @@ from pathlib import Path
 import compare
 import rebuild
 from arguments import Arguments, tls_verify
-from attached import check_attached
+from attached import check_attached, check_attestations
 from images import Image, Named, in_dir, in_layout
 from layers import unpacked
 from outcome import Outcome, Stop, run, say
@@ -71,6 +71,9 @@ def main() -> Outcome:
             number = image.digest.removeprefix("sha256:")
             if built := referrers(tree, options.output, image, folder / f"referrers-{number}"):
                 check_attached(skopeo, reference, image.digest, built, folder / f"beside-{number}", *signed)
+                if options.key:
+                    attested = folder / f"attested-{number}"
+                    check_attestations(skopeo, reference, image.digest, built, attested, options.key)
     packed = "" if all(same) else ": the same configuration and layers, packed otherwise"
     key = f", and is signed by {options.key}" if options.key else ""
     print(f"{reference.at(found.digest)} is what {revision} builds, bit for bit{packed}{key}.")

@@ -17,7 +17,6 @@ class Reason(Enum):
     """Why skopeo has failed, by the pattern that its last words fit. The first that fits counts."""
 
     OPTIONS = r"unknown (shorthand )?flag|flag needs an argument|invalid argument|arguments expected"
-    PRIVATE_KEY = r"(initializing|reading) private key"
     NOT_SIGNED = r"no signature exists"
     PUBLIC_KEY = r"rejected: parsing public key|rejected: open "
     OTHER_SIGNATURE = r"Source image rejected"

@@ -152,6 +152,9 @@ let
               "gunicorn"
               "psycopg2"
               "whitenoise"
+              # To sign them.
+              "cryptography"
+              "pynacl"
               # To build source distributions.
               "flit-core"
               "hatchling"

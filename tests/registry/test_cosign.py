@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import subprocess
@@ -9,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.proof.small import Source
-from tests.registry.conftest import PLAIN, push
+from tests.proof.small import Source, git
+from tests.registry.conftest import PLAIN, built, push
 from tests.registry.test_sign import PASSPHRASE, generate, public
 from tests.registry.test_verify import APPLICATION, BASE, two, upload, verify
 from tests.registry.tools import tool
@@ -23,16 +24,21 @@ def cosign(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedP
     return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
-def accepts(key: Path, reference: str) -> bool:
-    words = (
-        "verify",
-        "--key",
-        public(key),
-        "--insecure-ignore-tlog=true",
-        "--allow-http-registry",
-        reference,
-    )
-    return cosign(*words).returncode == 0
+OFFLINE = ("--insecure-ignore-tlog=true", "--allow-http-registry")
+
+
+def accepts(key: str, reference: str) -> bool:
+    """Whether cosign finds a signature by the public key in a file."""
+    return cosign("verify", "--key", key, *OFFLINE, reference).returncode == 0
+
+
+def attested(key: str, reference: str, kind: str) -> dict | None:
+    """The statement of that kind that cosign accepts by the public key in a file, if there is one."""
+    done = cosign("verify-attestation", "--key", key, "--type", kind, *OFFLINE, reference)
+    if done.returncode != 0:
+        return None
+    (envelope,) = map(json.loads, done.stdout.splitlines())
+    return json.loads(base64.b64decode(envelope["payload"]))
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +75,23 @@ def test_cosign_accepts_index_images_and_artifacts(edited, key, signed, tmp_path
         }
         digests += [each["digest"] for each in found]
     assert len(digests) == 7
-    assert [digest for digest in digests if not accepts(key, f"{repository}@{digest}")] == []
-    other = generate(tmp_path / "other")
-    assert [digest for digest in digests if accepts(other, f"{repository}@{digest}")] == []
+    assert [each for each in digests if not accepts(public(key), f"{repository}@{each}")] == []
+    other = public(generate(tmp_path / "other"))
+    assert [each for each in digests if accepts(other, f"{repository}@{each}")] == []
+
+
+def test_cosign_accepts_what_is_attested_of_each_image(edited, key, signed):
+    """Provenance and bill of materials are those that are built."""
+    for architecture, digest in edited.images.items():
+        built_of = built(f"image-{architecture}.sbom", edited.tree)
+        reference = f"{signed.partition('@')[0]}@{digest}"
+        materials = attested(public(key), reference, "cyclonedx")
+        assert materials
+        assert materials["predicate"] == json.loads(built_of.read_bytes())
+        provenance = attested(public(key), reference, "slsaprovenance1")
+        assert provenance
+        definition = provenance["predicate"]["buildDefinition"]
+        assert definition["externalParameters"]["revision"] == git(edited.tree, "rev-parse", "HEAD").strip()
 
 
 def test_what_cosign_has_signed(other_registry, tmp_path):

@@ -10,7 +10,7 @@
 }:
 let
   inherit (pkgs) lib;
-  inherit (import ../../versions.nix pkgs) python;
+  python = import ../../registry/python.nix { inherit pkgs; };
 in
 pkgs.writeShellScriptBin "push" ''
   export PYTHONPATH=${../referrers}:${../../registry}

@@ -2,7 +2,8 @@
 
 Beside it go its bill of materials and its provenance, but for --no-referrers.
 With --with-inputs, so does all that it is built from.
-With --sign KEY it is signed as cosign would do it; KEY is a file, and COSIGN_PASSWORD its passphrase.
+With --sign KEY all of it is signed as cosign would do it. KEY is a file, and COSIGN_PASSWORD its passphrase; or a key in a token,
+pkcs11:token=NAME;id=%01?module-path=FILE, and COSIGN_PKCS11_PIN the token's PIN.
 DESTINATION is docker://HOST[:PORT]/NAME[:TAG]; without a tag it gets the project's version. OPTIONS are those of `skopeo copy`.
 Credentials are those of `docker login`, `podman login` and `skopeo login`, or of the file that REGISTRY_AUTH_FILE names.
 On stdout: progress, if that is a terminal; last, what was pushed as HOST/NAME@DIGEST.
@@ -21,13 +22,17 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attach import attach
+from beside import put_beside
+from errors import PushError, Unusable
 from inputs import with_inputs
 from names import HOST, NAME, TAG
-from signing import signing
+from repository import Repository
 from skopeo_call import TIMEOUT, Reason, because, environment, message, reason_of
+
+if TYPE_CHECKING:
+    from signing import Signer
 
 DESTINATION = re.compile(rf"docker://(?P<host>{HOST})/(?P<name>{NAME})(?P<tag>:{TAG})?", re.ASCII)
 EXAMPLE = "docker://HOST/NAME:TAG, as in docker://registry.example.com/team/backend:1.0"
@@ -42,11 +47,6 @@ FAILURES = {
     Reason.OPTIONS: (
         2,
         "skopeo does not take these options ({reason}); `skopeo copy --help` lists those it takes.",
-    ),
-    Reason.PRIVATE_KEY: (
-        5,
-        "the key cannot be used ({reason}): it must be a private key as cosign writes it, and COSIGN_PASSWORD its"
-        + " passphrase. Nothing was sent.",
     ),
     Reason.DENIED: (
         4,
@@ -64,14 +64,6 @@ FAILURES = {
 OTHERWISE = (1, "the image was not copied to {host}: {reason}.")
 
 
-class PushError(Exception):
-    """It cannot be pushed; a sentence for a person, and an exit code."""
-
-    def __init__(self, code: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.code = code
-
-
 def main() -> int:
     skopeo, layout, referrers, certificates, tag, *arguments = sys.argv[1:]
     if arguments[:1] in (["-h"], ["--help"]):
@@ -79,20 +71,20 @@ def main() -> int:
         return 0
     try:
         destination = read_destination(arguments, tag)
-        flags = {ALONE, INPUTS} & set(arguments[1:])
-        with (
-            signing([word for word in arguments[1:] if word not in flags]) as options,
-            tempfile.TemporaryDirectory(prefix="push-") as scratch,
-        ):
+        options, key = without_key(arguments[1:])
+        flags = {ALONE, INPUTS} & set(options)
+        options = [word for word in options if word not in flags]
+        signer = read_signer(key) if key else None
+        with tempfile.TemporaryDirectory(prefix="push-") as scratch:
             beside = [] if ALONE in flags else [*map(Path, referrers.split(":"))]
             beside += inputs(beside, Path(scratch)) if INPUTS in flags else []
             announce(Path(layout), destination[0])
             program = Skopeo(skopeo, environment(certificates))
             digest = copy(program, layout, destination, options)
             print(f"{destination['host']}/{destination['name']}@{digest}", flush=True)
-            # In another format it is another manifest than the one that they are about.
-            if digest == digest_of(Path(layout)):
-                put_beside(program, beside, destination, options)
+            address = f"docker://{destination['host']}/{destination['name']}"
+            repository = Repository(address, options, program.copy)
+            put_beside(repository, Path(layout), digest, destination["tag"], beside, signer)
     except ValueError as error:
         print(f"push: {error}.", file=sys.stderr)
         return 2
@@ -117,6 +109,44 @@ def read_destination(arguments: list[str], tag: str) -> re.Match[str]:
     if "@" in arguments[0]:
         raise PushError(2, f"a destination has neither credentials nor a digest in it; write {EXAMPLE}.")
     raise PushError(2, f'"{arguments[0]}" is not a destination; write {EXAMPLE}.')
+
+
+def without_key(options: list[str]) -> tuple[list[str], str]:
+    """The options but for `--sign KEY` or `--sign=KEY`, and the key, or "".
+
+    Raises:
+        ValueError: --sign has no key.
+    """
+    plain, key = [], ""
+    words = iter(options)
+    for word in words:
+        if word == "--sign" or word.startswith("--sign="):
+            key = word.removeprefix("--sign=") if "=" in word else next(words, "")
+            if not key:
+                raise ValueError(
+                    "--sign wants a key: --sign cosign.key, or --sign 'pkcs11:token=NAME;id=%01'"
+                )
+        else:
+            plain.append(word)
+    return plain, key
+
+
+def read_signer(key: str) -> Signer:
+    """What signs with the key.
+
+    Raises:
+        ValueError: it is not named as keys are, or nobody can be asked for its passphrase.
+        PushError: it cannot be used.
+    """
+    try:
+        from signing import read_signer
+
+        return read_signer(key)
+    except ModuleNotFoundError:
+        why = "the Debian set's lock is older than what signs: run `nixw relock`"
+    except Unusable as error:
+        why = str(error)
+    raise PushError(5, f"the key cannot be used: {why}. Nothing was sent.")
 
 
 def digest_of(layout: Path) -> str:
@@ -218,17 +248,6 @@ def inputs(referrers: list[Path], folder: Path) -> list[Path]:
         layouts.append(folder / str(number))
         with_inputs(layout, layouts[-1])
     return layouts
-
-
-def put_beside(skopeo: Skopeo, referrers: list[Path], destination: re.Match[str], options: list[str]) -> None:
-    """The bills of materials and the provenances. Raises PushError if they are not there."""
-    repository = f"docker://{destination['host']}/{destination['name']}"
-    for layout in referrers:
-        if reason := attach(layout, repository, ["--quiet", *options], skopeo.copy):
-            raise PushError(
-                6,
-                f"the image is in the registry, but not what belongs beside it: {reason}; {ALONE} pushes without.",
-            )
 
 
 def failure(words: str, destination: re.Match[str]) -> PushError:
