@@ -21,6 +21,7 @@ from ..errors import BootError, ExitCode, describe, lacks_processes, no_process,
 from ..static.compressed import compress_once
 from ..static.fingerprint import MARKER, marker, unchanged
 from ..static.fingerprint import fingerprint as fingerprint_of
+from ..static.links import link_saved
 from ..static.lock import locked
 from ..static.publish import make_directory, publish, write
 from ..static.scratch import remove, scratch_in
@@ -85,6 +86,7 @@ def _collect(root: Path | None) -> None:
         if storage is None:
             _run(None)
             return
+        link_saved(storage)
         compress_once(storage)
         with _no_locks_on_files():
             collected = _run(storage)

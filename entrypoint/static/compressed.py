@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .links import linked
+
 # Where the image's build (nix/image/compress.py) has put them, each named by the SHA-256 of what is compressed.
 FOLDER = Path(__file__).resolve().parents[2] / "compressed"
 SUFFIXES = {"compress_gzip": ".gz", "compress_brotli": ".br"}
@@ -33,6 +35,9 @@ def compress_once(storage: Any) -> None:
                 if compress.__module__ == "whitenoise.compress":
                     compress = _or_look_up(compress, suffix)
                 setattr(compressor, method, functools.cache(compress))
+        write = getattr(compressor, "write_data", None)
+        if write and write.__module__ == "whitenoise.compress":
+            compressor.write_data = linked(write)
         return compressor
 
     storage.create_compressor = create_with_memory

@@ -9,14 +9,22 @@ import struct
 
 # AUDIT_ARCH_*, and the numbers of system calls.
 ARCHITECTURES = {
-    "x86_64": (0xC000003E, {"flock": 73, "clone": 56, "fork": 57, "vfork": 58, "clone3": 435}),
-    "aarch64": (0xC00000B7, {"flock": 32, "clone": 220, "clone3": 435}),
+    "x86_64": (
+        0xC000003E,
+        {"flock": 73, "link": 86, "linkat": 265, "clone": 56, "fork": 57, "vfork": 58, "clone3": 435},
+    ),
+    "aarch64": (0xC00000B7, {"flock": 32, "linkat": 37, "clone": 220, "clone3": 435}),
 }
 
 
 def locks() -> None:
     """From now on flock fails with ENOLCK in this process, as on some network file systems."""
     refuse(errno.ENOLCK, "flock")
+
+
+def links() -> None:
+    """From now on this process can make no hard links, as on some file systems."""
+    refuse(errno.EPERM, "link", "linkat")
 
 
 def processes() -> None:

@@ -22,6 +22,8 @@ from tests.entrypoint import refusing
 from tests.entrypoint.booting import ENTRYPOINT
 from tests.running import free_port
 
+WHITENOISE = "CompressedManifestStaticFilesStorage"
+
 
 def contents(directory: Path) -> dict[str, bytes]:
     """All files but the one that is there to be locked."""
@@ -395,6 +397,38 @@ def test_compressed_files_have_the_contents_of_their_names(boot, project):
     assert found["shop/site.css"] != found[paths["shop/site.css"]]
     for name in compressed:
         assert gzip.decompress(found[f"{name}.gz"]) == found[name], name
+
+
+WRITES_AGAIN = """\
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+class Storage(CompressedManifestStaticFilesStorage):
+    def post_process(self, *arguments, **options):
+        for name, hashed, processed in super().post_process(*arguments, **options):
+            if name == "shop/plain.txt":
+                with open(self.path(hashed), "r+") as file:
+                    file.write("PLAIN")
+            yield name, hashed, processed
+"""
+
+
+@pytest.mark.parametrize("kind", ["", "no links", "writes again"])
+def test_what_is_the_same_twice_is_written_once(boot, project, kind):
+    """As a link, where there are such; but not for a storage that may write into a file later."""
+    project.write("shop/storage.py", WRITES_AGAIN)
+    backend = "shop.storage.Storage" if kind == "writes again" else f"whitenoise.storage.{WHITENOISE}"
+    project.add_setting(f"STORAGES['staticfiles'] = {{'BACKEND': '{backend}'}}")
+    text = b"plain\n" * 100
+    project.write("shop/static/shop/plain.txt", text.decode())
+    boot(options={"preexec_fn": refusing.links} if kind == "no links" else {}).serving()
+    found = contents(project.static)
+    hashed = json.loads(found["staticfiles.json"])["paths"]["shop/plain.txt"]
+    assert found["shop/plain.txt"] == text
+    assert found[hashed] == (b"PLAIN" + text[5:] if kind == "writes again" else text)
+    for suffix in ("", ".gz"):
+        one, other = (project.static / f"{name}{suffix}" for name in ("shop/plain.txt", hashed))
+        assert os.path.samefile(one, other) == (kind == "")
+        assert stat.S_IMODE(one.stat().st_mode) == stat.S_IMODE(other.stat().st_mode) == 0o644
 
 
 @pytest.mark.parametrize("compressor", ["WhiteNoise's", "its own"])
