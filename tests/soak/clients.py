@@ -12,6 +12,7 @@ import socket
 import ssl
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -119,14 +120,16 @@ class Browser:
             "eaten_at_0": "2026-01-01",
             "eaten_at_1": "12:00:00",
         }
+        boundary = uuid.uuid4().hex  # a short one would be in a photo now and then
         lines = b"".join(
-            f'--b\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
+            f'--{boundary}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'.encode()
             for key, value in fields.items()
         )
-        file = f'--b\r\nContent-Disposition: form-data; name="photo"; filename="{name}.jpg"\r\n\r\n'.encode()
+        file = f'--{boundary}\r\nContent-Disposition: form-data; name="photo"; filename="{name}.jpg"\r\n\r\n'.encode()
         self._record.uploads[name] = hashlib.sha256(photo).hexdigest()
-        body = lines + file + photo + b"\r\n--b--\r\n"
-        if self.ask("upload", ADD, 302, "POST", body, "multipart/form-data; boundary=b") is not None:
+        body = lines + file + photo + f"\r\n--{boundary}--\r\n".encode()
+        kind = f"multipart/form-data; boundary={boundary}"
+        if self.ask("upload", ADD, 302, "POST", body, kind) is not None:
             self._record.accepted.add(name)
 
     def close(self) -> None:
