@@ -28,6 +28,7 @@ in
       packages.jsonschema
       packages.mypy
       packages.opentelemetry-distro
+      packages.opentelemetry-instrumentation-asgi
       packages.opentelemetry-instrumentation-django
       packages.packaging
       packages.pynacl

@@ -142,6 +142,7 @@ let
               "jsonschema"
               "mypy"
               "opentelemetry-distro"
+              "opentelemetry-instrumentation-asgi"
               "opentelemetry-instrumentation-django"
               "packaging"
               "pytest"
