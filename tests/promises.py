@@ -30,7 +30,10 @@ def split(page: str) -> tuple[str, str]:
 def render(order: list[str]) -> str:
     """The table: promises in this order, then those that are not in it."""
     found = proofs()
-    names = [*(name for name in order if name in found), *(name for name in found if name not in order)]
+    names = [
+        *(name for name in dict.fromkeys(order) if name in found),
+        *(name for name in found if name not in order),
+    ]
     return HEAD + "".join(
         f"| {name} | {', '.join(f'`{test}`' for test in found[name])} |\n" for name in names
     )
