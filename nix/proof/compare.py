@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from layers import name_of
+from layers import name_of, opened
+from outcome import Stop
 
 STORE_PATH = re.compile(r"(nix/store/([0-9a-df-np-sv-z]{32})-[^/]+)(?:/|$)")
 NAME = 33  # characters of a store path's name before what it is called
@@ -37,10 +37,10 @@ class Layer:
 
 
 def read_layer(file: Path) -> Layer:
-    """Raises tarfile.TarError if it is none."""
+    """Raises Stop if it is none."""
     entries: dict[str, Entry] = {}
     references: dict[str, set[str]] = {}
-    with tarfile.open(file) as archive:
+    with opened(file) as archive:
         for member in archive:
             name = name_of(member)
             digest, found = (
@@ -81,8 +81,8 @@ def difference(theirs: list[Path], ours: list[Path]) -> str:
     where = f"layer {number} of {len(ours)} differs"
     try:
         found = read_layer(theirs[number - 1])
-    except tarfile.TarError as error:
-        return f"{where}: it cannot be read ({error})"
+    except Stop as stop:
+        return f"{where}: it cannot be read ({stop})"
     built = read_layer(ours[number - 1])
     files = sorted(
         name

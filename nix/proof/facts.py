@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import re
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from images import Image
-from layers import name_of
+from layers import name_of, opened
 
 SBOM = re.compile(r"usr/share/sbom/[^/]+\.cdx\.json")
+# What nix/image/distribution.nix writes.
+OS_RELEASE = re.compile(r"etc/os-release")
 # What nix/image/entrypoint.nix puts there.
 VARIABLES = re.compile(r"nix/store/[^/]+-entrypoint/entrypoint/variables\.py")
 EXIT_CODES = re.compile(r"nix/store/[^/]+-entrypoint/entrypoint/errors\.py")
@@ -43,7 +44,7 @@ class Facts:
 
 
 def facts(image: Image, layers: list[Path]) -> Facts:
-    """Of an image and its unpacked layers, from the lowest."""
+    """Of an image and its unpacked layers, from the lowest. Raises Stop if one of them is none."""
     found, unpacked = contents(layers, [SBOM, VARIABLES, EXIT_CODES])
     labels = image.labels
     return Facts(
@@ -62,11 +63,15 @@ def facts(image: Image, layers: list[Path]) -> Facts:
 def contents(
     layers: list[Path], wanted: list[re.Pattern[str]]
 ) -> tuple[dict[re.Pattern[str], bytes | None], int]:
-    """The first file of each kind, from the uppermost layer that has one; and the bytes of all files."""
+    """The first file of each kind, from the uppermost layer that has one; and the bytes of all files.
+
+    Raises:
+        Stop: a layer is none.
+    """
     found: dict[re.Pattern[str], bytes | None] = dict.fromkeys(wanted)
     size = 0
     for layer in reversed(layers):
-        with tarfile.open(layer) as archive:
+        with opened(layer) as archive:
             for member in archive:
                 size += member.size
                 for name in wanted:
@@ -79,11 +84,18 @@ def contents(
     return found, size
 
 
+def distribution(layers: list[Path]) -> str:
+    """Whose packages the image is made of, as os-release has it: "debian"; "linux" for nobody's; "" if it does not say."""
+    found, _ = contents(layers, [OS_RELEASE])
+    said = re.search(rb"^ID=\"?([a-z0-9._-]+)\"?$", found[OS_RELEASE] or b"", re.MULTILINE)
+    return said[1].decode() if said else ""
+
+
 def read(reader: Callable[[bytes], dict[str, str]], content: bytes | None) -> dict[str, str] | None:
     """What a file says, or None: an image may come from anybody, and another release may write it otherwise."""
     try:
         return reader(content) if content is not None else None
-    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError):
+    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 

@@ -106,8 +106,10 @@ def in_dir(path: Path) -> Named:
 
 
 def in_layout(path: Path) -> Named:
-    """What an OCI image layout holds."""
-    manifests = json.loads((path / "index.json").read_bytes())["manifests"]
+    """What an OCI image layout holds. Raises Stop if it is none."""
+    manifests = parsed((path / "index.json").read_bytes()).get("manifests")
+    if not isinstance(manifests, list) or not are_descriptors(manifests):
+        raise Stop(Outcome.NO_IMAGE, f"{path} is no OCI image layout: its index.json lists no manifests.")
     folder = Folder(path)
     if len(manifests) == 1:
         return named(folder, folder.document(manifests[0]["digest"]))
@@ -132,6 +134,7 @@ def are_descriptors(found: object) -> bool:
         isinstance(each, dict)
         and isinstance(each.get("size"), int)
         and isinstance(each.get("platform", {}), dict)
+        and isinstance(each.get("annotations", {}), dict)
         and re.fullmatch("sha256:[0-9a-f]{64}", str(each.get("digest")))
         for each in found
     )
@@ -147,7 +150,7 @@ def parsed(content: bytes) -> dict[str, Any]:
     """JSON of an object. Raises Stop if it is something else: it may come from anybody."""
     try:
         document = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise Stop(Outcome.NO_IMAGE, f"{digest_of(content)} is no manifest or configuration of an image.")

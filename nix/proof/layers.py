@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import lzma
 import os
 import posixpath
 import tarfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from images import Image, in_dir
+from outcome import Outcome, Stop
 from skopeo import Skopeo
+
+# What tarfile, and what decompresses for it, raise when they read what may come from anybody.
+BROKEN = (
+    tarfile.TarError,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RecursionError,
+    ValueError,
+    lzma.LZMAError,
+    zlib.error,
+)
 
 
 def unpacked(skopeo: Skopeo, image: Image, folder: Path, what: str) -> list[Path]:
@@ -29,6 +46,16 @@ def unpacked(skopeo: Skopeo, image: Image, folder: Path, what: str) -> list[Path
     skopeo.fetch(f"dir:{packed}", plain, what, "--dest-decompress")
     copied = in_dir(plain)
     return [copied.images[0].folder.file(str(layer["digest"])) for layer in copied.images[0].layers]
+
+
+@contextlib.contextmanager
+def opened(layer: Path) -> Iterator[tarfile.TarFile]:
+    """An unpacked layer. Raises Stop, also for what shows only while it is read."""
+    try:
+        with tarfile.open(layer) as archive:
+            yield archive
+    except BROKEN as error:
+        raise Stop(Outcome.NO_IMAGE, f"sha256:{layer.name} is no layer of an image: {error}") from None
 
 
 def name_of(member: tarfile.TarInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from enum import IntEnum
@@ -33,7 +34,11 @@ class Stop(Exception):
 
 
 def run(name: str, main: Callable[[], Outcome]) -> Outcome:
-    """Call main. Whatever stops it is one sentence on stderr that begins with the program's name."""
+    """Call main. Whatever stops it is one sentence on stderr that begins with the program's name.
+
+    SIGTERM is an interrupt, too: what main has started ends with it, and its folder is removed.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return main()
     except Stop as stop:
@@ -48,4 +53,9 @@ def run(name: str, main: Callable[[], Outcome]) -> Outcome:
 
 def say(name: str, sentence: str) -> None:
     """One line, whatever others have put into it."""
-    print(f"{name}: {' '.join(sentence.split())}", file=sys.stderr, flush=True)
+    print(printable(f"{name}: {' '.join(sentence.split())}"), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Without what would steer a terminal: names may come from anybody's image."""
+    return "".join(each if each.isprintable() else "?" for each in text)

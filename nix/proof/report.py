@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from changes import Change, Changes
 from facts import Facts
+from outcome import printable
 
 UNKNOWN = "one of the two images does not say"
 
@@ -65,11 +66,6 @@ def line(change: Change) -> str:
     if change.new is None:
         return f"- {change.name} ({change.old})"
     return f"  {change.name}: {change.old} -> {change.new}"
-
-
-def printable(text: str) -> str:
-    """Without what would steer a terminal: names may come from anybody's image."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def shown(size: int) -> str:

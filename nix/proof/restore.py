@@ -65,7 +65,7 @@ def fetch_inputs(
 
 def add(layer: dict[str, Any], blob: Path, folder: Path) -> None:
     """Add one to the store."""
-    name = str((layer.get("annotations") or {}).get(TITLE))
+    name = str(layer.get("annotations", {}).get(TITLE))
     if not NAME.fullmatch(name) or layer.get("mediaType") not in (FILE, NAR):
         raise Stop(Outcome.BESIDE, f"the inputs have one that is none of Nix's: {name[:100]!r}.")
     path = folder / name

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import rebuild
 from images import Image, Named, in_dir, in_layout
+from layers import BROKEN
 from outcome import Outcome, Stop, say
 from reference import read_reference
 from skopeo import Skopeo
@@ -69,7 +70,7 @@ class Reader:
                 if "index.json" in names:
                     content.extractall(layout, filter="data")
                     return layout
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except (OSError, *BROKEN) as error:
             raise Stop(Outcome.NO_IMAGE, f"{archive} is no archive of an image: {error}.") from None
         if "manifest.json" not in names:
             raise Stop(
@@ -86,11 +87,13 @@ class Reader:
             ) as process,
         ):
             assert process.stdin
-            # A converter that has ended has said why.
-            with contextlib.suppress(BrokenPipeError):
+            whole = False
+            # A converter that has ended was not given an image.
+            with contextlib.suppress(OSError, *BROKEN):
                 shutil.copyfileobj(source, process.stdin)
                 process.stdin.close()
-        if process.returncode != 0:
+                whole = True
+        if process.returncode != 0 or not whole:
             raise Stop(Outcome.NO_IMAGE, f"{archive} is no archive of an image.")
         return layout
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -29,6 +28,7 @@ import compare
 import rebuild
 from arguments import Arguments, tls_verify
 from attached import check_attached, check_attestations
+from facts import distribution
 from images import Image, Named, in_dir, in_layout
 from layers import unpacked
 from outcome import Outcome, Stop, run, say
@@ -66,10 +66,14 @@ def main() -> Outcome:
             # Nothing is to come from elsewhere.
             os.environ["NIXW_OFFLINE"] = "1"
         tree = cloned(source, revision, folder / "source")
-        same = [agrees(skopeo, image, tree, options.output, revision, folder) for image in images]
+        layers = {image: layers_of(skopeo, image, revision, folder) for image in images}
+        same = [
+            agrees(skopeo, image, layers[image], tree, options.output, revision, folder) for image in images
+        ]
         for image in images if all(same) and not options.no_referrers else []:
             number = image.digest.removeprefix("sha256:")
-            if built := referrers(tree, options.output, image, folder / f"referrers-{number}"):
+            link = folder / f"referrers-{number}"
+            if built := referrers(tree, options.output, image, layers[image], link):
                 check_attached(skopeo, reference, image.digest, built, folder / f"beside-{number}", *signed)
                 if options.key:
                     attested = folder / f"attested-{number}"
@@ -108,7 +112,7 @@ def fetched(
 
 def chosen(found: Named, platform: str, reference: Reference) -> list[Image]:
     """The images to look at. Raises Stop if there is none."""
-    images = [image for image in found.images if platform in ("", image.platform)]
+    images = [image for image in dict.fromkeys(found.images) if platform in ("", image.platform)]
     if not images:
         raise Stop(Outcome.NO_IMAGE, f"{reference} has no image for {platform or 'any platform'}.")
     return images
@@ -148,8 +152,29 @@ def cloned(address: str, revision: str, folder: Path) -> Path:
     return tree
 
 
-def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str, folder: Path) -> bool:
+def layers_of(skopeo: Skopeo, image: Image, revision: str, folder: Path) -> list[Path]:
+    """The image's layers, unpacked. Raises Stop."""
+    try:
+        return unpacked(skopeo, image, folder / f"theirs-{image.digest[7:]}", "the image")
+    except Stop as stop:
+        raise Stop(
+            Outcome.DIFFERS, f"{differs(image, revision)} a layer cannot be unpacked: {stop}"
+        ) from None
+
+
+def agrees(
+    skopeo: Skopeo,
+    image: Image,
+    theirs: list[Path],
+    tree: Path,
+    output: str,
+    revision: str,
+    folder: Path,
+) -> bool:
     """Build the image again; whether it is the same down to its manifest, else at least unpacked.
+
+    Args:
+        theirs: its layers, unpacked.
 
     Raises:
         Stop: it cannot be built, or differs; the sentence says where.
@@ -157,18 +182,12 @@ def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str,
     say("verify", f"building {revision} for {image.platform} ...")
     number = image.digest.removeprefix("sha256:")
     name = f"{rebuild.attribute(output, image.platform)}.oci"
-    layout = rebuild.build(tree, name, folder / f"result-{number}", environment_of(image))
+    layout = rebuild.build(tree, name, folder / f"result-{number}", environment_of(theirs))
     built = next((each for each in in_layout(layout).images if each.platform == image.platform), None)
     if built is None:
         raise Stop(Outcome.NOT_BUILT, f"{revision} builds no image for {image.platform} here.")
     if built.digest == image.digest:
         return True
-    try:
-        theirs = unpacked(skopeo, image, folder / f"theirs-{number}", "the image")
-    except Stop as stop:
-        raise Stop(
-            Outcome.DIFFERS, f"{differs(image, revision)} a layer cannot be unpacked: {stop}"
-        ) from None
     ours = unpacked(skopeo, built, folder / f"ours-{number}", "what was built")
     if reason := compare.difference(theirs, ours) or compare.configuration(image.config, built.config):
         raise Stop(Outcome.DIFFERS, f"{differs(image, revision)} {reason}.")
@@ -177,12 +196,12 @@ def agrees(skopeo: Skopeo, image: Image, tree: Path, output: str, revision: str,
     return False
 
 
-def referrers(tree: Path, output: str, image: Image, link: Path) -> Path | None:
+def referrers(tree: Path, output: str, image: Image, layers: list[Path], link: Path) -> Path | None:
     """The layout of what belongs beside the image; None if it is of a revision that builds nothing of that kind."""
     name = f"{rebuild.attribute(output, image.platform)}.referrers"
     try:
         # That there is none is no error to be told.
-        return rebuild.build(tree, name, link, environment_of(image), quiet=True)
+        return rebuild.build(tree, name, link, environment_of(layers), quiet=True)
     except Stop as stop:
         if "does not provide attribute" in str(stop):
             return None
@@ -193,15 +212,16 @@ def differs(image: Image, revision: str) -> str:
     return f"the image for {image.platform} is not what {revision} builds:"
 
 
-def environment_of(image: Image) -> dict[str, str]:
-    """Of which package set it was made, for nixw: Debian's versions have a revision behind a dash.
+def environment_of(layers: list[Path]) -> dict[str, str]:
+    """Of which package set an image was made, for nixw: that of Debian's packages, or nixpkgs, which has nobody's.
 
-    It is only where to begin: made of the other one, the digests differ.
+    It is only where to begin: made of the other one, the digests differ. What the image does not say, nixw chooses.
     """
-    entrypoint = (image.config.get("config") or {}).get("Entrypoint")
-    if found := re.search(r"/nix/store/[0-9a-z]{32}-tini-[0-9.]+(-)?", str(entrypoint)):
-        return {"NIXW_PACKAGES": os.environ.get("NIXW_PACKAGES") or ("debian" if found[1] else "nixpkgs")}
-    return {}
+    try:
+        found = {"debian": "debian", "linux": "nixpkgs"}.get(distribution(layers))
+    except Stop:  # no layers of an image, which shows when it is compared
+        found = None
+    return {"NIXW_PACKAGES": os.environ.get("NIXW_PACKAGES") or found} if found else {}
 
 
 if __name__ == "__main__":

@@ -43,9 +43,9 @@ class Layout:
         (blobs / digest).write_bytes(content)
         return {"mediaType": f"{MEDIA_TYPE}.{kind}", "digest": f"sha256:{digest}", "size": len(content)}
 
-    def image(self, *layers: dict[str, bytes], level: int = 6) -> dict[str, Any]:
-        """Add an image of these layers, each {name: content}; its descriptor."""
-        plain = [packed(files) for files in layers]
+    def image(self, *layers: dict[str, bytes] | bytes, level: int = 6) -> dict[str, Any]:
+        """Add an image of these layers, each {name: content} or the bytes of an archive; its descriptor."""
+        plain = [each if isinstance(each, bytes) else packed(each) for each in layers]
         config = {
             "architecture": self.architecture,
             "os": "linux",

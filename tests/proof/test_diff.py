@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import subprocess
@@ -172,6 +173,82 @@ def test_an_image_that_says_nothing_of_itself(tmp_path, two):
     found = told(two[0], layout.path)
     assert (found["packages"], found["variables"], found["exit_codes"]) == (None, None, None)
     assert "one of the two images does not say" in diff(two[0], layout.path).stdout
+
+
+NESTED = b"[" * 200_000
+
+
+def test_an_image_that_says_it_in_too_deep_a_way(tmp_path, two):
+    layout = Layout(tmp_path / "deep")
+    layout.holds(layout.image({SBOM: NESTED, f"{ENTRYPOINT}/errors.py": b"-" * 100_000 + b"1"}))
+    found = told(two[0], layout.path)
+    assert (found["packages"], found["exit_codes"]) == (None, None)
+
+
+def links(targets: dict[str, str]) -> bytes:
+    """An archive of links, each {name: target}."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for name, target in targets.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = tarfile.SYMTYPE, target
+            archive.addfile(entry)
+    return content.getvalue()
+
+
+def sparse() -> bytes:
+    """An archive whose file is said to have holes, but not where."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("file")
+        entry.size = 5
+        entry.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "file"}
+        archive.addfile(entry, io.BytesIO(b"text\n"))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        b"no archive" * 100,
+        sparse(),
+        links({SBOM: "nowhere"}),
+        links({SBOM: "b.cdx.json", "usr/share/sbom/b.cdx.json": Path(SBOM).name}),
+    ],
+    ids=["none", "sparse", "a link to nowhere", "links in a circle"],
+)
+def test_a_layer_that_is_none(tmp_path, two, layer):
+    layout = Layout(tmp_path / "broken")
+    layout.holds(layout.image(layer))
+    done = diff(two[0], layout.path)
+    assert (done.returncode, done.stdout) == (5, "")
+    (sentence,) = done.stderr.splitlines()
+    assert "is no layer of an image: " in sentence
+
+
+@pytest.mark.parametrize(
+    "index",
+    [b"", b"[]", b"{}", b'{"manifests": 1}', b'{"manifests": [{}]}', NESTED],
+    ids=lambda index: index[:16].decode(),
+)
+def test_a_layout_that_is_none(tmp_path, two, index):
+    (tmp_path / "index.json").write_bytes(index)
+    done = diff(two[0], tmp_path)
+    assert (done.returncode, done.stdout) == (5, "")
+    (sentence,) = done.stderr.splitlines()
+    assert sentence.startswith("diff: ")
+
+
+def test_an_archive_that_was_cut_off(tmp_path, two):
+    """Behind all that is in it."""
+    saved = tmp_path / "saved.tar"
+    copy = ["skopeo", "--insecure-policy", "--tmpdir", tmp_path, "copy", "--quiet", f"oci:{two[1]}"]
+    subprocess.run([*copy, f"docker-archive:{saved}:shop:2"], check=True, capture_output=True)
+    saved.write_bytes(gzip.compress(saved.read_bytes())[:-4])
+    done = diff(two[0], saved)
+    assert (done.returncode, done.stdout) == (5, "")
+    (sentence,) = done.stderr.splitlines()
+    assert "is no archive of an image" in sentence
 
 
 @pytest.mark.parametrize("suffix", ["", ":gz"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.container.engine import ROOT
-from tests.proof.small import REVISION, Layout, Source, commit
-from tests.registry.conftest import NAME
+from tests.proof.small import MEDIA_TYPE, REVISION, Layout, Source, commit
+from tests.registry.conftest import ALONE, NAME
+from tests.running import until
 
 VERIFY = ROOT / "nix/proof/verify.py"
-MODULES = str(ROOT / "nix/registry")
+PROGRAM = [sys.executable, str(VERIFY), "skopeo", "/nonexistent"]
+MODULES = {**os.environ, "PYTHONPATH": str(ROOT / "nix/registry"), "REGISTRY_AUTH_FILE": "/nonexistent"}
 PATIENCE = 120
 
 BASE = {"nix/store/" + 32 * "a" + "-base-1.0/data": b"base"}
@@ -36,8 +40,8 @@ def verify(image: str, source: Source | None, *options: str, **env: str) -> subp
     where = ["--source", str(source.tree)] if source else []
     layouts = {"LAYOUTS": str(source.layouts)} if source else {}
     return subprocess.run(
-        [sys.executable, VERIFY, "skopeo", "/nonexistent", image, "--tls-verify=false", *where, *options],
-        env={**os.environ, "PYTHONPATH": MODULES, "REGISTRY_AUTH_FILE": "/nonexistent", **layouts, **env},
+        [*PROGRAM, image, "--tls-verify=false", *where, *options],
+        env={**MODULES, **layouts, **env},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -87,6 +91,26 @@ def test_packed_otherwise_it_is_the_same_image(other_registry, source, tmp_path)
     done = verify(image, source)
     assert done.returncode == 0, done.stderr
     assert "packed otherwise" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("os_release", "packages"),
+    [
+        ({"etc/os-release": b'NAME="a"\nID=debian\n'}, "debian"),
+        ({"etc/os-release": b"ID=linux\n"}, "nixpkgs"),
+        ({}, ""),
+    ],
+)
+def test_the_package_set_is_the_images(other_registry, tmp_path, os_release, packages):
+    """What nixw is told; an image that does not say it leaves that to nixw."""
+    source = Source(tmp_path, demand='echo "$NIXW_PACKAGES" >> "$LAYOUTS/told"\n')
+    layout = source.builds()
+    layout.holds(layout.image(BASE, APPLICATION | os_release))
+    image = upload(layout, other_registry, "verify/packages")
+    for asked, told in (("", packages), ("nixpkgs", "nixpkgs")):
+        assert verify(image, source, ALONE, NIXW_PACKAGES=asked).returncode == 0
+        assert (source.layouts / "told").read_text() == f"{told}\n"
+        (source.layouts / "told").unlink()
 
 
 def test_one_byte_of_a_file(other_registry, source, tmp_path):
@@ -222,6 +246,53 @@ def test_no_such_image(other_registry, source):
         f"{other_registry.host}/verify/none@sha256:{64 * '0'}",
     ):
         assert f"there is no {image}" in refused(verify(f"docker://{image}", source), 5)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(other_registry, tmp_path, number):
+    """What it has started ends with it, and nothing of it is left behind."""
+    source = Source(tmp_path / "source", demand='sleep 600 & echo $! > "$LAYOUTS/pid"; wait\n')
+    layout = source.builds()
+    layout.holds(layout.image(BASE))
+    image = upload(layout, other_registry, "verify/interrupted")
+    pid, scratch = source.layouts / "pid", tmp_path / "scratch"
+    scratch.mkdir()
+    process = subprocess.Popen(
+        [*PROGRAM, image, "--tls-verify=false", "--source", str(source.tree)],
+        env={**MODULES, "LAYOUTS": str(source.layouts), "TMPDIR": str(scratch)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        until(lambda: pid.exists() and pid.read_text().endswith("\n"), "the build", PATIENCE)
+        process.send_signal(number)
+        _, told = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, "Traceback" in told) == (130, False)
+    assert list(scratch.iterdir()) == []
+    until(lambda: not Path(f"/proc/{pid.read_text().strip()}").exists(), "the build's end", PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "config", [b"[" * 200_000, b"[]", b'{"os": "linux"}'], ids=["deep", "list", "object"]
+)
+def test_a_configuration_that_is_none(other_registry, source, tmp_path, config):
+    layout = Layout(tmp_path / "none")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{MEDIA_TYPE}.manifest.v1+json",
+        "config": layout.blob(config, "config.v1+json"),
+        "layers": [],
+    }
+    layout.holds(layout.blob(json.dumps(manifest).encode(), "manifest.v1+json"))
+    done = verify(upload(layout, other_registry, "verify/none", "--preserve-digests"), source)
+    refused(done, 5)
+
+
+def test_an_architecture_that_steers_a_terminal(other_registry, source, tmp_path):
+    layout = Layout(tmp_path / "steers", "amd64\x1b[2J", labels={REVISION: source.revision})
+    layout.holds(layout.image(BASE))
+    done = verify(upload(layout, other_registry, "verify/steers"), source)
+    assert "\x1b" not in refused(done, 7)
 
 
 def test_nobody_listens(source):
