@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import lzma
+import struct
 import tarfile
 import tomllib
 import zipfile
@@ -36,7 +37,7 @@ def of(source: Path, where: str) -> list[str]:
     # Whatever archives raise.
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         raise LockError(f"{where} is no source distribution: {one_line(error)}.") from None
-    except (OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+    except (OSError, EOFError, LookupError, OverflowError, ValueError, RuntimeError, struct.error) as error:
         raise LockError(f"{where} cannot be read: {one_line(error)}.") from None
     try:
         pyproject = tomllib.loads(files.get("pyproject.toml", ""))

@@ -116,6 +116,18 @@ def test_a_lock_that_is_somebody_else_s_is_not_replaced(tmp_path, text):
         build_lock.before(tmp_path / "pylock.build.toml")
 
 
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+@pytest.mark.parametrize("target", ["nowhere", "pyproject.toml"])
+def test_a_link_to_nowhere(tmp_path, kind, target):
+    source = tmp_path / "slow-1.tar.gz"
+    with tarfile.open(source, "w:gz") as rolled:
+        entry = tarfile.TarInfo("slow-1/pyproject.toml")
+        entry.type, entry.linkname = kind, target
+        rolled.addfile(entry)
+    with pytest.raises(LockError, match=r"^slow 1 (is no source distribution|cannot be read): "):
+        build_requirements.of(source, "slow 1")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.sampled_from(["slow-1.tar.gz", "slow-1.tar.xz", "slow-1.zip"]), st.data())
 def test_an_archive_with_other_bytes(tmp_path_factory, kind, data):
