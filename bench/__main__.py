@@ -25,6 +25,7 @@ from cluster import ClusterError
 
 def main() -> None:
     options = parse_arguments()
+    check(options)
     if options.paths:
         list_paths(options)
     elif options.shares:
@@ -37,6 +38,21 @@ def main() -> None:
         measure_pull(options)
     else:
         measure_all(options)
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise BenchError if what is measured could not be written: rather now than in half an hour."""
+    if options.page:
+        page.read(options.page, mark_of(options))
+    if options.json and not options.json.absolute().parent.is_dir():
+        raise BenchError(f"there is no folder for {options.json}")
+
+
+def mark_of(options: argparse.Namespace) -> str:
+    """The mark of the page's place for what is measured."""
+    return (
+        "measured with --lock" if options.lock else "measured with --pull" if options.pull else page.MEASURED
+    )
 
 
 def repetitions(options: argparse.Namespace) -> int:
@@ -64,7 +80,7 @@ def measure_reliability(options: argparse.Namespace) -> None:
 def measure_lock(options: argparse.Namespace) -> None:
     """What a lock of 300 packages costs."""
     machine = report.machine()
-    publish(options, machine, lock.rows(repetitions(options)), mark="measured with --lock")
+    publish(options, machine, lock.rows(repetitions(options)))
 
 
 def measure_pull(options: argparse.Namespace) -> None:
@@ -72,7 +88,7 @@ def measure_pull(options: argparse.Namespace) -> None:
     machine = report.machine()
     with laboratory(options) as lab:
         rows, bars = pull.measure(lab, options.push, repetitions(options))
-    publish(options, machine, rows, bars, mark="measured with --pull", linked=True)
+    publish(options, machine, rows, bars, linked=True)
 
 
 def measure_all(options: argparse.Namespace) -> None:
@@ -108,7 +124,6 @@ def publish(
     machine: dict[str, Any],
     rows: list[Row],
     pictures: Sequence[growth.Curve | Bars] = (),
-    mark: str = page.MEASURED,
     linked: bool = False,
     details: Mapping[str, Any] | None = None,
 ) -> None:
@@ -126,7 +141,7 @@ def publish(
     if options.page:
         folder = options.page.with_suffix("")
         links = [f"![{each.title}]({folder.name}/{each.name}.svg)" for each in pictures if linked]
-        page.write(options.page, "\n\n".join([report.described(machine), table, *links]), mark)
+        page.write(options.page, "\n\n".join([report.described(machine), table, *links]), mark_of(options))
         draw_all(folder, pictures)
 
 
@@ -144,7 +159,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--configuration", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--project", type=Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--push", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--times", type=int, default=9, help="repetitions of what takes long (default: 9)")
+    parser.add_argument(
+        "--times", type=at_least_one, default=9, help="repetitions of what takes long (default: 9)"
+    )
     parser.add_argument(
         "--quick", action="store_true", help="each thing once, and nothing that takes minutes"
     )
@@ -176,6 +193,12 @@ def parse_arguments() -> argparse.Namespace:
         help="put the table into this page (with EVENT only those rows), and draw the curves beside it",
     )
     return parser.parse_args()
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError("it is a number, at least 1")
+    return int(text)
 
 
 def say(what: str) -> None:

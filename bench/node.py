@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-from bench.lab import BenchError, Site, free_port, machine_environment, stop, wait_for_200
+from bench.lab import BenchError, Site, free_port, machine_environment, run, stop, wait_for_200
 from remains import ends_with_parent
 
 PATIENCE = 60.0  # seconds for the two to start
@@ -165,7 +165,7 @@ class Node:
             self._start(self.containerd, "containerd", f"--config={configuration}")
             # Containers have the machine's network, and no rule of its firewall is touched. With --bridge=none the engine
             # would remove docker0, which is the machine's engine's.
-            subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], check=True)
+            run(["ip", "link", "add", self.bridge, "type", "bridge"])
             self._start(
                 self.docker,
                 *("dockerd", f"--host=unix://{self.folder}/docker.sock", f"--pidfile={self.folder}/pid"),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.lab import BenchError
+
 MEASURED = "measured"  # what has an option of its own has marks of its own
 
 
 def read(page: Path, mark: str = MEASURED) -> str:
-    """What is between the marks."""
+    """What is between the marks. Raises BenchError if the page does not have them."""
     return _parts(page, mark)[1].strip("\n")
 
 
 def write(page: Path, text: str, mark: str = MEASURED) -> None:
-    """Put the text between the marks."""
+    """Put the text between the marks. Raises BenchError if the page does not have them."""
     before, _, after = _parts(page, mark)
     page.write_text(f"{before}<!-- {mark} -->\n{text}\n<!-- /{mark} -->{after}")
 
@@ -25,6 +27,12 @@ def rows(text: str) -> list[list[str]]:
 
 
 def _parts(page: Path, mark: str) -> tuple[str, str, str]:
-    before, _, rest = page.read_text().partition(f"<!-- {mark} -->")
-    text, _, after = rest.partition(f"<!-- /{mark} -->")
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    try:
+        before, _, rest = page.read_text().partition(begin)
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"{page} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    text, found, after = rest.partition(end)
+    if not found:
+        raise BenchError(f"{page} has no place for what is measured: a line {begin}, and below it {end}")
     return before, text, after

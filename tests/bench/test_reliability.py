@@ -66,3 +66,13 @@ def test_the_pages_rows_are_of_these_events():
     assert {len(line) for line in rows} == {len(head)}
     names = [line[0] for line in rows]
     assert names == [event.name for event in EVENTS if event.name in names]
+
+
+@pytest.mark.parametrize("text", [None, "", "<!-- measured -->\nold\n\nThe rest.\n", "<!-- /measured -->\n"])
+def test_a_page_without_the_place_stays_as_it_is(tmp_path, text):
+    file = tmp_path / "page.md"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(BenchError, match=r"page\.md (cannot be read: |has no place for what is measured: )"):
+        page.write(file, "new")
+    assert text is None or file.read_text() == text
