@@ -52,6 +52,7 @@ class Archive:
 
 
 def read_layer(content: IO[bytes], size: int) -> Layer:
+    """A layer of the archive, `size` bytes."""
     data = content.read()
     layer = Layer(hashlib.sha256(data).hexdigest(), size)
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:

@@ -12,6 +12,7 @@ REQUESTS = 200
 
 
 def rows(lab: Lab, times: int) -> list[Row]:
+    """Boots with nothing to do and with all to do, and the memory of what serves; the documents' way beside it."""
     ours, theirs = lab.site("ours"), lab.site("theirs")
     first = interleave(
         {
@@ -72,6 +73,7 @@ def rows(lab: Lab, times: int) -> list[Row]:
 
 
 def first_boot(site: Site, command: list[str]) -> float:
+    """Seconds to the first 200, with an empty database and an empty static directory."""
     site.reset()
     return boot(command, site)
 
@@ -92,6 +94,7 @@ def family(pid: int) -> list[int]:
 
 
 def proportional_set_size(pid: int) -> int:
+    """Bytes of a process's memory, what it shares divided among those who share it."""
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024

@@ -198,11 +198,13 @@ def boot(command: list[str], *sites: Site) -> float:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and wait for its end."""
     process.terminate()
     process.wait()
 
 
 def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -244,6 +246,7 @@ def get(port: int, path: str, patience: float = 30) -> bytes:
 
 
 def run(command: list[str], **options: object) -> None:
+    """Run a program. Raises BenchError with its last words if it fails."""
     result = subprocess.run(command, capture_output=True, text=True, env=machine_environment(), **options)  # type: ignore[call-overload]
     if result.returncode != 0:
         reason = (result.stderr or result.stdout).strip().splitlines()[-1:]

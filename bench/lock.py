@@ -15,6 +15,7 @@ COUNT = 300
 
 
 def rows(times: int) -> list[Row]:
+    """The evaluation, and a build after one version has changed; without figures, the reason."""
     evaluation = Row(
         "lock-evaluation",
         f"evaluating a project whose uv.lock has {COUNT} packages",
@@ -49,6 +50,7 @@ def rows(times: int) -> list[Row]:
 
 
 def checked_out() -> Path:
+    """The repository in the working directory. Raises BenchError."""
     repository = Path.cwd()
     if not all((repository / name).exists() for name in ("flake.nix", "nixw")):
         raise BenchError("the working directory is not the repository's")
@@ -86,12 +88,14 @@ def change(repository: Path, folder: Path, times: int, build: Row, derivations: 
 
 
 def build_environment(repository: Path, project: locked.Project) -> float:
+    """Seconds that it takes."""
     began = time.monotonic()
     nixw(repository, project, "build", "--no-link", ".#image.environment")
     return time.monotonic() - began
 
 
 def derivation(repository: Path, project: locked.Project) -> str:
+    """That of the project's environment."""
     return nixw(repository, project, "eval", "--raw", ".#image.environment.drvPath")
 
 

@@ -24,6 +24,7 @@ PHASES = {
 
 
 def rows(times: int, cold: bool) -> list[Row]:
+    """An edit's rebuild, and the phases of a first build if it is to be `cold`."""
     layers = Row(
         "edit-bytes", "layers that an edit of a view changes", "the whole image", "0.001 (100 kB)", "B"
     )
@@ -146,6 +147,7 @@ def write_archives(tree: Path, folder: Path) -> float:
 
 
 def remove_store(store: Path) -> None:
+    """Nix makes its files read-only."""
     if store.exists():
         run(["chmod", "-R", "u+w", str(store)])
         shutil.rmtree(store)

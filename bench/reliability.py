@@ -128,6 +128,7 @@ def table(lines: Iterable[list[str]], before: str = "") -> str:
 
 
 def measured(site: Site, command: list[str], proxied: bool, event: Event) -> str:
+    """What the event did to the site, started by the command, and asked through the proxy if `proxied`; or why that is not known."""
     pipe = os.pipe() if event.unread else ()
     event.prepare(site)
     try:

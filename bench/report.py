@@ -70,6 +70,7 @@ def as_table(rows: list[Row]) -> str:
 
 
 def shown(samples: list[float], unit: str) -> str:
+    """The median, with its unit."""
     value = statistics.median(samples)
     if unit == "B":
         return f"{value / 1e6:.1f} MB" if value >= 1e6 else f"{value / 1e3:.1f} kB"
@@ -81,6 +82,7 @@ def shown(samples: list[float], unit: str) -> str:
 def as_json(
     machine: dict[str, Any], rows: list[Row], curves: list[Any], details: dict[str, Any]
 ) -> dict[str, Any]:
+    """All samples, and what they were measured on."""
     return {
         "machine": machine,
         "rows": [asdict(row) | {"ratio": row.ratio} for row in rows],

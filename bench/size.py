@@ -15,6 +15,7 @@ from bench.report import Row
 
 
 def rows(image: Archive, conventional: bool) -> list[Row]:
+    """Both images, unpacked and compressed; the other one is made only if `conventional`."""
     what = f"debootstrap {RELEASE} + python3, psycopg2, postgresql-client, wheels"
     unpacked = Row("unpacked", "image, unpacked", what, "95 MB", "B", [float(image.unpacked)])
     packed = Row("packed", "image, gzip", what, "34 MB", "B", [float(image.path.stat().st_size)])

@@ -30,6 +30,7 @@ WARM_UP = 100  # requests, so that every worker has had its first ones
 
 
 def rows(lab: Lab, image: Archive, times: int, turns: int) -> list[Row]:
+    """Requests a second in a container, and of the same processes outside; without figures, the reason."""
     result = [
         Row(
             f"throughput-{name}",

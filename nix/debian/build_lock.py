@@ -56,6 +56,7 @@ class Source:
 
     @property
     def path(self) -> Path:
+        """Where it is in the store."""
         return Path(fixed_output_path(self.file, self.sha256) if self.file else self.src)
 
 
@@ -77,6 +78,7 @@ def main(project: str, listing: str) -> None:
 
 
 def read(entry: dict[str, Any]) -> Source:
+    """One entry of the listing."""
     return Source(
         **entry | {"extra": tuple(entry["extra"]), "constraints": tuple(entry["constraints"])},
     )

@@ -35,6 +35,7 @@ def translate(file: Path, folder: Path) -> dict[str, Any]:
 
 
 def content(lock: dict[str, Any], file: Path, folder: Path) -> dict[str, Any]:
+    """The content of a pylock.toml, of a lock's. Raises LockError for a version of Poetry's that cannot be read."""
     version = lock["metadata"]["lock-version"]
     if version in ("1.0", "1.1", "2.0"):
         raise LockError(
@@ -112,6 +113,7 @@ def entry(package: dict[str, Any], names: Collection[str], base: str) -> dict[st
 
 
 def file_entry(file: dict[str, str]) -> dict[str, Any]:
+    """A file by its name and hash. Raises LockError for what is no hash."""
     found = re.fullmatch(r"([a-z0-9_]+):([0-9a-fA-F]+)", file["hash"])
     if found is None:
         raise LockError(

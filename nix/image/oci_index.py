@@ -46,6 +46,7 @@ def check(architectures: list[str]) -> None:
 
 
 def of_index(manifests: list[dict[str, Any]]) -> dict[str, Any]:
+    """The index of these descriptors, by architecture."""
     manifests = sorted(manifests, key=lambda each: each.get("platform", {}).get("architecture", ""))
     return {"schemaVersion": 2, "mediaType": f"{MEDIA_TYPE}.index.v1+json", "manifests": manifests}
 

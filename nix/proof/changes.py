@@ -31,6 +31,7 @@ class Changes(NamedTuple):
 
 
 def changes(old: Facts, new: Facts) -> Changes:
+    """Whatever has changed from the image with the facts `old` to that with `new`."""
     return Changes(
         old,
         new,

@@ -88,6 +88,7 @@ class Image:
 
     @property
     def labels(self) -> dict[str, str]:
+        """By name; none if the configuration has none."""
         labels = (self.config.get("config") or {}).get("Labels") or {}
         return {name: str(value) for name, value in labels.items()}
 
@@ -158,4 +159,5 @@ def parsed(content: bytes) -> dict[str, Any]:
 
 
 def digest_of(content: bytes) -> str:
+    """As registries name content: sha256:..."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -169,5 +169,6 @@ def shown(source: Source) -> str:
 
 
 def last_line(text: str) -> str:
+    """Why git has failed, in its own last words, without a password."""
     lines = [re.sub(r"//[^/@ ]*@", "//", line) for line in text.splitlines() if line.strip()]
     return (lines or ["no reason given"])[-1].removeprefix("fatal: ").rstrip(".")

@@ -81,6 +81,7 @@ def add(layer: dict[str, Any], blob: Path, folder: Path) -> None:
 
 
 def nix_store(*arguments: str, stdin: Any = subprocess.DEVNULL) -> None:
+    """Call Nix. Raises Stop if it refuses."""
     done = subprocess.run(
         ["nix-store", *arguments], stdin=stdin, capture_output=True, text=True, errors="replace"
     )

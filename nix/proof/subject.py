@@ -46,6 +46,7 @@ class Reader:
         return images[wanted]
 
     def named(self, text: str, folder: Path) -> Named:
+        """What the text means, in a folder that is there. Raises Stop."""
         path = Path(text)
         if text.startswith("docker://"):
             reference = read_reference(text)

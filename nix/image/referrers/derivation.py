@@ -21,6 +21,7 @@ class Fixed:
 
     @property
     def is_archive(self) -> bool:
+        """Whether the hash is that of a NAR."""
         return self.algorithm.startswith("r:")
 
 

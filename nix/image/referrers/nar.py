@@ -19,6 +19,7 @@ def nar_sha256(path: Path) -> str:
 
 
 def archived(path: Path) -> Iterator[bytes]:
+    """The archive of a file, folder or link, piece by piece, without the mark at its begin."""
     yield text("(") + text("type")
     if path.is_symlink():
         yield text("symlink") + text("target") + text(os.readlink(path))
@@ -42,6 +43,7 @@ def archived(path: Path) -> Iterator[bytes]:
 
 
 def text(string: str) -> bytes:
+    """A string as the archive has it: length, content, padding."""
     content = os.fsencode(string)
     return len(content).to_bytes(8, "little") + content + padding(len(content))
 

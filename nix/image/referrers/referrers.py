@@ -61,12 +61,14 @@ def artifact(
 
 
 def add(blobs: Path, kind: str, content: bytes) -> dict[str, Any]:
+    """Write a blob; its descriptor."""
     digest = hashlib.sha256(content).hexdigest()
     (blobs / digest).write_bytes(content)
     return {"mediaType": kind, "digest": f"sha256:{digest}", "size": len(content)}
 
 
 def encode(document: dict[str, Any]) -> bytes:
+    """As JSON, in one way."""
     return json.dumps(document, separators=(",", ":")).encode()
 
 
