@@ -38,7 +38,11 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     temporary.mkdir()
 
     def run(
-        programs: dict[str, str | None], *arguments: str, packages: str = "debian", **env: str
+        programs: dict[str, str | None],
+        *arguments: str,
+        packages: str = "debian",
+        cwd: Path = project,
+        **env: str,
     ) -> subprocess.Popen[str]:
         machine = tmp_path / "bin"
         if not machine.exists():
@@ -52,7 +56,7 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
                     (machine / name).chmod(0o755)
         return subprocess.Popen(
             [SHELL, ROOT / "nixw", *(arguments or ["build"])],
-            cwd=project,
+            cwd=cwd,
             env={
                 "HOME": str(tmp_path / "home"),
                 "TMPDIR": str(temporary),
@@ -78,6 +82,24 @@ def test_root_writes_no_file_whose_name_others_can_guess(start, tmp_path):
     assert "apt-get could not install nix-bin: E: the disk is full" in said
     assert theirs.read_text() == "kept"
     assert os.listdir(tmp_path / "tmp") == ["nixw-0.log"]
+
+
+@pytest.mark.parametrize("name", ["my project", "projét", "50%", "a#b", "a[b"])
+def test_a_path_that_nix_does_not_take(start, tmp_path, name):
+    """Of the project, and of the cache."""
+    folder = shutil.copytree(tmp_path / "project", tmp_path / name)
+    for process in (start({}, cwd=folder), start({}, XDG_CACHE_HOME=str(folder))):
+        said = process.communicate(timeout=60)[1].splitlines()
+        assert process.returncode == 102
+        assert said[-1].startswith("nixw: Nix takes no path with a space")
+        assert f'"{folder}' in said[-1]
+
+
+def test_a_path_that_nix_takes(start, tmp_path):
+    folder = shutil.copytree(tmp_path / "project", tmp_path / "a-b._~!$&'()*+,;=:@")
+    process = start({"apt-get": ""}, cwd=folder)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
 
 
 def test_two_that_copy_the_set_at_once(start, tmp_path):
