@@ -135,7 +135,7 @@ def are_descriptors(found: object) -> bool:
         isinstance(each, dict)
         and isinstance(each.get("size"), int)
         and isinstance(each.get("platform", {}), dict)
-        and isinstance(each.get("annotations", {}), dict)
+        and isinstance(each.get("annotations") or {}, dict)
         and re.fullmatch("sha256:[0-9a-f]{64}", str(each.get("digest")))
         for each in found
     )

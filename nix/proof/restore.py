@@ -48,7 +48,11 @@ def fetch_inputs(
     artifact = folder / "artifact"
     copy = ("--preserve-digests", *options)
     skopeo.fetch(
-        f"docker://{reference.at(found[-1]['digest'])}", artifact, "its inputs", *copy, policy=policy
+        f"docker://{reference.at(found[-1]['digest'])}",
+        artifact,
+        "the artifact of its inputs",
+        *copy,
+        policy=policy,
     )
     layers = parsed((artifact / "manifest.json").read_bytes()).get("layers")
     bundles = []
@@ -65,7 +69,7 @@ def fetch_inputs(
 
 def add(layer: dict[str, Any], blob: Path, folder: Path) -> None:
     """Add one to the store."""
-    name = str(layer.get("annotations", {}).get(TITLE))
+    name = str((layer.get("annotations") or {}).get(TITLE))
     if not NAME.fullmatch(name) or layer.get("mediaType") not in (FILE, NAR):
         raise Stop(Outcome.BESIDE, f"the inputs have one that is none of Nix's: {name[:100]!r}.")
     path = folder / name

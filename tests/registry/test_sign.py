@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from media_types import BUNDLE, INPUTS, MANIFEST
 from tests.container.images import path_of_the_machine
 from tests.container.needs import need
 from tests.proof.small import Layout, Source
 from tests.registry.conftest import PLAIN, built
+from tests.registry.test_attached import attach
 from tests.registry.test_verify import APPLICATION, BASE, refused, two, upload, verify
 
 PASSPHRASE = "for-this-test-only"
@@ -73,6 +75,28 @@ def test_signed(other_registry, source, key, tmp_path):
 def test_not_signed(other_registry, source, key):
     image = upload(source.builds(), other_registry, "sign/none")
     assert "is not signed" in refused(verify(image, source, "--key", public(key)), 8)
+
+
+def test_inputs_that_are_not_signed(other_registry, source, key, tmp_path):
+    """Whoever may write beside a signed image has nothing run by who looks for that key."""
+    built = source.builds()
+    image = upload(built, other_registry, "sign/inputs", *by(key, tmp_path))
+    inputs = Layout(tmp_path / "inputs")
+    (subject,) = json.loads((built.path / "index.json").read_text())["manifests"]
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": INPUTS,
+        "config": inputs.blob(b"{}", "config.v1+json"),
+        "layers": [inputs.blob(b"a bundle", "layer") | {"mediaType": BUNDLE}],
+        "subject": {name: subject[name] for name in ("mediaType", "digest", "size")},
+    }
+    descriptor = inputs.blob(json.dumps(manifest).encode(), "manifest.v1+json")
+    named = {"org.opencontainers.image.ref.name": "inputs"}
+    inputs.holds(descriptor | {"artifactType": INPUTS, "annotations": named})
+    attach(inputs.path, other_registry, "sign/inputs")
+    done = verify(image, None, "--from-registry", "--key", public(key))
+    assert "the artifact of its inputs is not signed" in refused(done, 8)
 
 
 def test_signed_by_another_key(other_registry, source, key, other_key, tmp_path):
