@@ -8,11 +8,14 @@ import errno
 import os
 import socket
 import struct
+from pathlib import Path
 from typing import Any
 
 from gunicorn.sock import TCP6Socket, TCPSocket, UnixSocket
 
 SILENCE = 10  # seconds
+
+_SYN_RECV = "03"  # of Linux' <net/tcp_states.h>
 
 _SO_ATTACH_FILTER = 26  # of Linux' <asm-generic/socket.h>; Python does not name it
 _SYN, _ACK, _FLAGS = 0x02, 0x10, 13  # in a TCP header (RFC 9293, section 3.1)
@@ -43,6 +46,25 @@ def overlook_newcomers(listener: Any) -> None:
     with contextlib.suppress(OSError):  # gVisor's kernel
         filtering = struct.pack("HP", len(_NO_NEWCOMERS), ctypes.addressof(program))
         listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, filtering)
+
+
+def are_connecting(listeners: list[Any]) -> bool:
+    """Whether a handshake is under way, or done but for the kernel, which still waits for the client to send something.
+
+    True as well if nobody can tell.
+    """
+    ports = tuple(f":{each.getsockname()[1]:04X}" for each in listeners if each.family != socket.AF_UNIX)
+    if not ports:
+        return False
+    try:
+        table = Path("/proc/net/tcp").read_text()
+        with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
+            table += Path("/proc/net/tcp6").read_text()
+    except OSError:
+        return True
+    # proc_net_tcp(5): a line's number, its local and remote address, its state
+    lines = (line.split()[1:4] for line in table.splitlines())
+    return any(local.endswith(ports) and state == _SYN_RECV for local, _, state in lines)
 
 
 def shut_down(listener: Any) -> None:

@@ -26,13 +26,14 @@ from gunicorn.workers import workertmp
 from .. import log, rotation
 from ..errors import BootError, ExitCode, describe, lacks_processes, no_process
 from .handover import Handover
-from .listeners import hand_over_at_once, overlook_newcomers, shut_down
+from .listeners import are_connecting, hand_over_at_once, overlook_newcomers, shut_down
 from .metrics import Endpoint, text
 from .temporary import Temporary, use
 
-SAY = 0.25  # seconds for clients that are connected to begin their requests; the kernel may not show them before
-SHAKE = 0.05  # seconds for handshakes that have begun
-DRAIN = 1.0  # seconds, at most, in which they do not end
+# Seconds at most for a client that has just connected to be handed over: it need not have sent anything, and is asked for
+# its part of the handshake again after a second.
+CONNECTING = 1.2
+DRAIN = 1.0  # seconds, at most, for handshakes that are under way when no further one can begin
 POLL = 0.005  # seconds
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
@@ -94,10 +95,11 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         waiting: deque[tuple[int, Any]] = deque()
         for listener in self.LISTENERS:
             hand_over_at_once(listener)
-        self._drain(waiting, SAY, at_most=SAY)
+        self._drain(waiting, CONNECTING, newcomers=True)
         for listener in self.LISTENERS:
             overlook_newcomers(listener)
-        self._drain(waiting, SHAKE, at_most=DRAIN)
+        time.sleep(POLL)  # for the last that has not been overlooked
+        self._drain(waiting, DRAIN, newcomers=False)
         for listener in self.LISTENERS:
             shut_down(listener)
         self._accept(waiting)  # those that are left: it is a Unix socket
@@ -112,14 +114,16 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self.cfg.set("graceful_timeout", left)
         self.app.handover.until = now + left
 
-    def _drain(self, waiting: deque[tuple[int, Any]], settled: float, *, at_most: float) -> None:
-        """Accept, and pass on, until nobody has come for so many seconds."""
-        began = last = now = time.monotonic()
-        while now < min(began + at_most, last + settled) and not self._is_hurried():
-            if self._accept(waiting) or not self._pass_on(waiting):
-                last = now
+    def _drain(self, waiting: deque[tuple[int, Any]], seconds: float, *, newcomers: bool) -> None:
+        """Accept, and pass on, until nobody is connecting, or in the queues if there are no newcomers; so long at most."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self._is_hurried():
+            connecting = are_connecting(self.LISTENERS)  # first: who is not any more is in the queue
+            accepted = self._accept(waiting)
+            self._pass_on(waiting)
+            if not connecting and (newcomers or not accepted):
+                return
             time.sleep(POLL)
-            now = time.monotonic()
         self._accept(waiting)
 
     def _accept(self, waiting: deque[tuple[int, Any]]) -> bool:

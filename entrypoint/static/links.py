@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -62,13 +63,14 @@ def link_saved(storage: Any) -> None:
 
 def linked(write: Callable[..., str]) -> Callable[..., str]:
     """WhiteNoise's method that writes a compressed variant, but for contents that it has written before."""
-    links = Links()
+    links, lock = Links(), threading.Lock()  # WhiteNoise has threads
 
     def write_once(path: str, data: bytes, suffix: str, status: Any) -> str:
         target = path + suffix
-        if not links.made(data, target):
-            target = write(path, data, suffix, status)
-            links.remember(data, target)
+        with lock:
+            if not links.made(data, target):
+                target = write(path, data, suffix, status)
+                links.remember(data, target)
         return target
 
     return write_once

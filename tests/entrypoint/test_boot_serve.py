@@ -179,8 +179,8 @@ def test_clients_that_connect_while_it_stops_are_answered_or_refused(boot, proje
     def ask() -> None:
         try:
             client = socket.create_connection((host, int(port)), timeout=PATIENCE)
-        except ConnectionRefusedError:
-            answers.append(b"refused")
+        except OSError as error:
+            answers.append(b"refused" if isinstance(error, ConnectionRefusedError) else str(error).encode())
             return
         with client:
             time.sleep(0.02)
@@ -191,16 +191,37 @@ def test_clients_that_connect_while_it_stops_are_answered_or_refused(boot, proje
                 answers.append(str(error).encode())
 
     project.write("go", "")
-    clients = [threading.Thread(target=ask) for _ in range(300)]
-    for number, each in enumerate(clients):
-        each.start()
-        if number == 50:
+    clients: list[threading.Thread] = []
+    while b"refused" not in answers and len(clients) < 3000:
+        clients.append(threading.Thread(target=ask))
+        clients[-1].start()
+        if len(clients) == 50:
             running.process.send_signal(signal.SIGTERM)
         time.sleep(0.004)
     for each in clients:
         each.join()
     assert running.exit_code() == 0
     assert set(answers) == {b"finished", b"refused"}
+
+
+@both
+def test_clients_that_are_connected_and_have_said_nothing_are_answered(boot, project):
+    """The kernel keeps them from the server; it is asked for them when the server stops."""
+    running = boot(WEB_CONCURRENCY="2", GUNICORN_GRACEFUL_TIMEOUT="60").serving()
+    host, _, port = running.address.rpartition(":")
+    project.write("go", "")
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection((host, int(port)), timeout=PATIENCE))
+            for _ in range(4)
+        ]
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        for client in clients:
+            client.sendall(b"GET /waiting/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answers = [client.makefile("rb").read() for client in clients]
+    assert [answer.rpartition(b"\r\n\r\n")[2] for answer in answers] == [b"finished"] * len(clients)
+    assert running.exit_code() == 0
 
 
 def refuses(running: Boot) -> bool:
