@@ -88,7 +88,8 @@ def test_root_writes_no_file_whose_name_others_can_guess(start, tmp_path):
 def test_a_path_that_nix_does_not_take(start, tmp_path, name):
     """Of the project, and of the cache."""
     folder = shutil.copytree(tmp_path / "project", tmp_path / name)
-    for process in (start({}, cwd=folder), start({}, XDG_CACHE_HOME=str(folder))):
+    programs = {"apt-get": ""}
+    for process in (start(programs, cwd=folder), start(programs, XDG_CACHE_HOME=str(folder))):
         said = process.communicate(timeout=60)[1].splitlines()
         assert process.returncode == 102
         assert said[-1].startswith("nixw: Nix takes no path with a space")
