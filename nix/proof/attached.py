@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from claims import ENVELOPE, Claim, attestations, claims_in, tag_of
-from images import are_descriptors, parsed
+from descriptors import are_descriptors
+from images import parsed
 from media_types import PROVENANCE, SBOM
 from outcome import Outcome, Stop
 from reference import Reference

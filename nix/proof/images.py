@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from descriptors import are_descriptors
 from outcome import Outcome, Stop
 
 
@@ -127,18 +127,6 @@ def named(folder: Folder, content: bytes) -> Named:
             Outcome.NO_IMAGE, f"{digest_of(content)} is no image: it has no configuration, or no layers."
         )
     return Named(digest_of(content), [Image(folder, content)])
-
-
-def are_descriptors(found: object) -> bool:
-    """OCI image-spec 1.0, "Content Descriptors"; of the digests only SHA-256."""
-    return isinstance(found, list) and all(
-        isinstance(each, dict)
-        and isinstance(each.get("size"), int)
-        and isinstance(each.get("platform", {}), dict)
-        and isinstance(each.get("annotations") or {}, dict)
-        and re.fullmatch("sha256:[0-9a-f]{64}", str(each.get("digest")))
-        for each in found
-    )
 
 
 def below(folder: Folder, descriptor: dict[str, Any]) -> Iterator[Image]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from attached import listing
-from images import are_descriptors, parsed
+from descriptors import are_descriptors
+from images import parsed
 from media_types import BUNDLE, FILE, INPUTS, NAR
 from outcome import Outcome, Stop
 from reference import Reference

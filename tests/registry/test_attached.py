@@ -110,8 +110,8 @@ def make_referrers(
     subprocess.run([*command, folder / "project", out], check=True, env=MODULES)
 
 
-def attach(layout: Path, other_registry, name: str) -> None:
-    """The program that puts them beside an image."""
+def attach(layout: Path, other_registry, name: str) -> str:
+    """The program that puts them beside an image; what it says."""
     code = (
         "import subprocess, sys; from pathlib import Path\n"
         "from attach import attach; from repository import Repository\n"
@@ -121,13 +121,15 @@ def attach(layout: Path, other_registry, name: str) -> None:
         "attach(Path(sys.argv[1]), Repository(sys.argv[2], ['--dest-tls-verify=false'], copy))\n"
     )
     command = [sys.executable, "-c", code, layout, f"docker://{other_registry.host}/{name}"]
-    subprocess.run(command, env=MODULES, check=True, capture_output=True)
+    done = subprocess.run(command, env=MODULES, capture_output=True, text=True)
+    assert (done.returncode == 0) == (done.stderr == "")
+    return done.stderr
 
 
 def test_verify_compares_them(other_registry, source):
     layout = source.builds()
     image = upload(layout, other_registry, "attached/right")
-    attach(Path(f"{layout.path}-referrers"), other_registry, "attached/right")
+    assert attach(Path(f"{layout.path}-referrers"), other_registry, "attached/right") == ""
     done = verify(image, source)
     assert done.returncode == 0, done.stderr
 
@@ -149,6 +151,19 @@ def test_what_others_have_put_there_stays(other_registry, source, tmp_path):
         attach(each, other_registry, "attached/more")
     assert len(listed(other_registry, "attached/more", image.partition("@")[2])) == 4
     assert verify(image, source).returncode == 0
+
+
+def test_what_is_no_list_of_them_stays(other_registry, source):
+    """Somebody has pushed an image by the name that the list would have."""
+    layout = source.builds()
+    digest = upload(layout, other_registry, "attached/image").partition("@")[2]
+    tag = digest.replace(":", "-")
+    reference = f"docker://{other_registry.host}/attached/image"
+    copy = ["skopeo", "--insecure-policy", "copy", "--src-tls-verify=false", "--dest-tls-verify=false"]
+    subprocess.run([*copy, f"{reference}:1", f"{reference}:{tag}"], check=True, capture_output=True)
+    said = attach(Path(f"{layout.path}-referrers"), other_registry, "attached/image")
+    assert said.splitlines()[-1] == f"errors.NotCopied: what is called {tag} is no index"
+    assert other_registry.tags("attached/image")[tag] == digest
 
 
 def test_registry_that_has_nothing_beside_it(other_registry, source):

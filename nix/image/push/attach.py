@@ -48,18 +48,16 @@ def subject(layout: Path, artifact: dict[str, Any]) -> str:
 
 
 def listed(artifacts: list[dict[str, Any]], tag: str, repository: Repository) -> None:
-    """Add the artifacts to the index under the tag, if they are not in it. Raises NotCopied."""
+    """Add the artifacts to the index under the tag, if they are not in it. Raises NotCopied, too, if there is no index."""
     with tempfile.TemporaryDirectory(prefix="push-") as scratch:
         folder = Path(scratch, "index")
-        there = repository.read(tag, folder, "--multi-arch", "index-only")
-        file = folder / "manifest.json"
-        known = json.loads(file.read_text()).get("manifests", []) if there else []
+        known = repository.index(tag, folder)
         digests = {each["digest"] for each in known}
         new = [described(each) for each in artifacts if each["digest"] not in digests]
         if new:
             folder.mkdir(exist_ok=True)
             index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*known, *new]}
-            file.write_text(json.dumps(index, separators=(",", ":")))
+            (folder / "manifest.json").write_text(json.dumps(index, separators=(",", ":")))
             repository.write(f"dir:{folder}", tag, "--multi-arch", "index-only")
 
 

@@ -56,8 +56,7 @@ def put_beside(
 def members(repository: Repository, index: str) -> list[str]:
     """The digests of an index's images, which skopeo may have written in another format."""
     with tempfile.TemporaryDirectory(prefix="push-") as scratch:
-        folder = Path(scratch, "index")
-        if not repository.read(f"@{index}", folder, "--multi-arch", "index-only"):
-            raise NotCopied(f"it has {index} no more")
-        manifests = json.loads((folder / "manifest.json").read_text())["manifests"]
-    return [str(each["digest"]) for each in manifests]
+        found = repository.index(f"@{index}", Path(scratch, "index"))
+    if not found:
+        raise NotCopied(f"it has {index} no more")
+    return [str(each["digest"]) for each in found]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from descriptors import are_descriptors
 from errors import NotCopied
 
 # Options of `skopeo copy` that say how to reach the destination, and are there for the source, too; those without a value.
@@ -47,6 +50,15 @@ class Repository:
         if why and not NONE.search(why):
             raise NotCopied(why)
         return not why
+
+    def index(self, name: str, folder: Path) -> list[dict[str, Any]]:
+        """What an index has, from such a folder; [] if there is none. Raises NotCopied, too, if it is something else."""
+        if not self.read(name, folder, "--multi-arch", "index-only"):
+            return []
+        found = json.loads((folder / "manifest.json").read_text()).get("manifests")
+        if not are_descriptors(found):
+            raise NotCopied(f"what is called {name[1:]} is no index")
+        return list(found)
 
     def reaching(self) -> Iterator[str]:
         words = iter(self.options)

@@ -10,6 +10,7 @@ from typing import Any
 
 from attach import descriptors, subject
 from claims import Claim, attestations, claims_in, encode, signature, tag_of
+from descriptors import are_descriptors
 from errors import NotCopied
 from keys import accepts
 from media_types import MANIFEST, PROVENANCE
@@ -60,7 +61,7 @@ def add(claims: list[Claim], digest: str, repository: Repository, signer: Signer
         folder.mkdir(exist_ok=True)
         file = folder / "manifest.json"
         layers = json.loads(file.read_text()).get("layers") if there else []
-        if layers is None:
+        if not are_descriptors(layers):
             raise NotCopied(f"the tag {name[1:]} has something else")
         for claim in new:
             content, annotations = claim.signed(signer.sign(claim.message))
