@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -23,6 +24,13 @@ def until(condition: Callable[[], Any], what: str, patience: float = PATIENCE, p
             return value
         time.sleep(pause)
     raise AssertionError(f"waited in vain for {what}")
+
+
+def hear_signals() -> None:
+    """Have what is started from here hear every signal, though nohup and a shell's background jobs are deaf to some."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def free_port() -> int:

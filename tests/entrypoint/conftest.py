@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,15 +17,12 @@ import pytest
 
 from cluster import Cluster
 from tests.entrypoint.booting import PASSWORD, SECRET_KEY, Boot, Project, connect
-from tests.running import free_port
+from tests.running import free_port, hear_signals
 
 
 @pytest.fixture(scope="session", autouse=True)
 def signals() -> None:
-    """What is booted hears every signal, though nohup and a shell's background jobs are deaf to some."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    for number in (signal.SIGHUP, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_DFL)
+    hear_signals()
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from tests.container.images import BUILDING, build, copy_tree, path_of_the_machi
 from tests.container.lab import remove_all
 from tests.container.needs import need, need_engine
 from tests.proof.small import commit
+from tests.running import hear_signals
 
 NAME = "team/backend"
 # This machine's architecture, as images call it.
@@ -125,6 +126,11 @@ def pushed(registry: Registry, tag: str, tree: Path | None = None) -> Pushed:
     done = push(f"docker://{registry.host}/{NAME}:{tag}", PLAIN, ALONE, tree=tree)
     assert done.returncode == 0, done.stderr
     return Pushed(done.stdout.strip(), registry.uploads()[before:], layout, tree)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals() -> None:
+    hear_signals()
 
 
 @pytest.fixture(scope="session", autouse=True)
