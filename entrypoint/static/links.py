@@ -27,11 +27,10 @@ class Links:
         first = self._files.get(content)
         if first is None:
             return False
+        # There may be no such folder, or no links here, or no further one; or the first file has been removed.
         try:
             os.link(first, path)
-        except (
-            OSError
-        ):  # there is no such folder, or link, or no further one; or the first one has been removed
+        except OSError:
             return False
         return True
 
