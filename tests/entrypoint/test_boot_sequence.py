@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 
 import pytest
@@ -173,3 +174,20 @@ def test_a_projects_own_module_named_entrypoint_does_no_harm(boot, project):
     project.write("entrypoint.py", "raise RuntimeError('not this one')\n")
     project.write("log.py", "raise RuntimeError('nor this one')\n")
     boot().serving()
+
+
+@pytest.mark.proves("SIGTERM ends the boot at any moment, but never inside a migration")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("module", ["entrypoint", "entrypoint.capture", "entrypoint.signals", "signal"])
+def test_a_signal_while_its_own_modules_are_imported(boot, project, number, module):
+    """It ends quietly, before it could log anything: SIGINT without the traceback that Python has for it."""
+    project.write(
+        "early/sitecustomize.py",
+        "import os, sys\n"
+        "def hook(event, arguments):\n"
+        f"    if event == 'import' and arguments[0] == {module!r}: os.kill(os.getpid(), {int(number)})\n"
+        "sys.addaudithook(hook)\n",
+    )
+    running = boot(PYTHONPATH=str(project.directory / "early"))
+    assert running.exit_code() in (-number, 128 + number)  # by the kernel, or by a handler
+    assert running.output == ""
