@@ -67,17 +67,19 @@ def main() -> Outcome:
             os.environ["NIXW_OFFLINE"] = "1"
         tree = cloned(source, revision, folder / "source")
         layers = {image: layers_of(skopeo, image, revision, folder) for image in images}
-        same = [
-            agrees(skopeo, image, layers[image], tree, options.output, revision, folder) for image in images
-        ]
+        sets = {image: environment_of(layers[image]) for image in images}
+        same = []
+        for image in images:
+            built = rebuilt(image, tree, options.output, revision, folder, sets[image])
+            same.append(agrees(skopeo, image, layers[image], built, revision, folder))
         for image in images if all(same) and not options.no_referrers else []:
             number = image.digest.removeprefix("sha256:")
             link = folder / f"referrers-{number}"
-            if built := referrers(tree, options.output, image, layers[image], link):
-                check_attached(skopeo, reference, image.digest, built, folder / f"beside-{number}", *signed)
+            if beside := referrers(tree, options.output, image, link, sets[image]):
+                check_attached(skopeo, reference, image.digest, beside, folder / f"beside-{number}", *signed)
                 if options.key:
                     attested = folder / f"attested-{number}"
-                    check_attestations(skopeo, reference, image.digest, built, attested, options.key)
+                    check_attestations(skopeo, reference, image.digest, beside, attested, options.key)
     packed = "" if all(same) else ": the same configuration and layers, packed otherwise"
     key = f", and is signed by {options.key}" if options.key else ""
     print(f"{reference.at(found.digest)} is what {revision} builds, bit for bit{packed}{key}.")
@@ -162,33 +164,33 @@ def layers_of(skopeo: Skopeo, image: Image, revision: str, folder: Path) -> list
         ) from None
 
 
-def agrees(
-    skopeo: Skopeo,
-    image: Image,
-    theirs: list[Path],
-    tree: Path,
-    output: str,
-    revision: str,
-    folder: Path,
-) -> bool:
-    """Build the image again; whether it is the same down to its manifest, else at least unpacked.
-
-    Args:
-        theirs: its layers, unpacked.
-
-    Raises:
-        Stop: it cannot be built, or differs; the sentence says where.
-    """
+def rebuilt(
+    image: Image, tree: Path, output: str, revision: str, folder: Path, environment: dict[str, str]
+) -> Image:
+    """Build the image again. Raises Stop if it cannot be built."""
     say("verify", f"building {revision} for {image.platform} ...")
-    number = image.digest.removeprefix("sha256:")
     name = f"{rebuild.attribute(output, image.platform)}.oci"
-    layout = rebuild.build(tree, name, folder / f"result-{number}", environment_of(theirs))
+    layout = rebuild.build(tree, name, folder / f"result-{image.digest[7:]}", environment)
     built = next((each for each in in_layout(layout).images if each.platform == image.platform), None)
     if built is None:
         raise Stop(Outcome.NOT_BUILT, f"{revision} builds no image for {image.platform} here.")
+    return built
+
+
+def agrees(
+    skopeo: Skopeo, image: Image, theirs: list[Path], built: Image, revision: str, folder: Path
+) -> bool:
+    """Whether an image and what was built are the same down to their manifests, else at least unpacked.
+
+    Args:
+        theirs: the image's layers, unpacked.
+
+    Raises:
+        Stop: they differ; the sentence says where.
+    """
     if built.digest == image.digest:
         return True
-    ours = unpacked(skopeo, built, folder / f"ours-{number}", "what was built")
+    ours = unpacked(skopeo, built, folder / f"ours-{image.digest[7:]}", "what was built")
     if reason := compare.difference(theirs, ours) or compare.configuration(image.config, built.config):
         raise Stop(Outcome.DIFFERS, f"{differs(image, revision)} {reason}.")
     if image.config_digest != built.config_digest:
@@ -196,12 +198,12 @@ def agrees(
     return False
 
 
-def referrers(tree: Path, output: str, image: Image, layers: list[Path], link: Path) -> Path | None:
+def referrers(tree: Path, output: str, image: Image, link: Path, environment: dict[str, str]) -> Path | None:
     """The layout of what belongs beside the image; None if it is of a revision that builds nothing of that kind."""
     name = f"{rebuild.attribute(output, image.platform)}.referrers"
     try:
         # That there is none is no error to be told.
-        return rebuild.build(tree, name, link, environment_of(layers), quiet=True)
+        return rebuild.build(tree, name, link, environment, quiet=True)
     except Stop as stop:
         if "does not provide attribute" in str(stop):
             return None

@@ -14,7 +14,7 @@ import pytest
 
 from tests.container.engine import ROOT
 from tests.proof.small import MEDIA_TYPE, REVISION, Layout, Source, commit
-from tests.registry.conftest import ALONE, NAME
+from tests.registry.conftest import NAME
 from tests.running import until
 
 VERIFY = ROOT / "nix/proof/verify.py"
@@ -102,14 +102,15 @@ def test_packed_otherwise_it_is_the_same_image(other_registry, source, tmp_path)
     ],
 )
 def test_the_package_set_is_the_images(other_registry, tmp_path, os_release, packages):
-    """What nixw is told; an image that does not say it leaves that to nixw."""
-    source = Source(tmp_path, demand='echo "$NIXW_PACKAGES" >> "$LAYOUTS/told"\n')
+    """What nixw is told, for it and for what lies beside it; an image that does not say it leaves that to nixw."""
+    source = Source(tmp_path, demand='echo "${2##*.} $NIXW_PACKAGES" >> "$LAYOUTS/told"\n')
     layout = source.builds()
     layout.holds(layout.image(BASE, APPLICATION | os_release))
     image = upload(layout, other_registry, "verify/packages")
     for asked, told in (("", packages), ("nixpkgs", "nixpkgs")):
-        assert verify(image, source, ALONE, NIXW_PACKAGES=asked).returncode == 0
-        assert (source.layouts / "told").read_text() == f"{told}\n"
+        assert verify(image, source, NIXW_PACKAGES=asked).returncode == 0
+        lines = [f"{output} {told}\n" for output in ("oci", "referrers")]
+        assert (source.layouts / "told").read_text() == "".join(lines)
         (source.layouts / "told").unlink()
 
 
