@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from collections.abc import Callable
 from enum import IntEnum
+
+# What skopeo, git and Nix say when a disk, or what is granted of one, is full.
+FULL = re.compile(r"no space left on device|disk quota exceeded|out of diskspace|disk is full", re.IGNORECASE)
 
 
 class Outcome(IntEnum):
@@ -31,6 +35,17 @@ class Stop(Exception):
     def __init__(self, outcome: Outcome, sentence: str) -> None:
         super().__init__(sentence)
         self.outcome = outcome
+
+
+class FullDisk(Stop):
+    """A program could not write something, which says nothing of an image."""
+
+
+def refuse_full_disk(words: str) -> None:
+    """Raises FullDisk if a line of a program's last words says so."""
+    said = [re.sub("^(error|fatal): ", "", line) for line in words.splitlines() if FULL.search(line)]
+    if said:
+        raise FullDisk(Outcome.FAILED, f"a disk is full: {said[-1].rstrip('.')}.")
 
 
 def run(name: str, main: Callable[[], Outcome]) -> Outcome:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from outcome import Outcome, Stop
+from outcome import FullDisk, Outcome, Stop, refuse_full_disk
 
 COMMIT = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 TIMEOUT = 3600.0  # seconds that git may take
+ROOM = 1 << 20  # bytes, in which hardly any clone has room
 
 # OCI's name of this machine's platform.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
@@ -62,25 +65,27 @@ def clone(source: Source, revision: str, folder: Path) -> None:
     """A clone of the source, with that commit checked out. Raises Stop."""
     done = git("clone", "--quiet", "--no-checkout", "--", source.repository, str(folder))
     if done.returncode != 0:
+        # Of a full disk, git does not always say that it is full.
+        if shutil.disk_usage(folder.parent).free < ROOM:
+            raise FullDisk(
+                Outcome.FAILED, f"a disk is full, that of {folder.parent}: {last_line(done.stderr)}."
+            )
         raise Stop(Outcome.NOT_BUILT, f"{shown(source)} cannot be cloned: {last_line(done.stderr)}.")
-    checkout = (
-        "-C",
-        str(folder),
-        "-c",
-        "advice.detachedHead=false",
-        "checkout",
-        "--quiet",
-        "--detach",
-        revision,
-    )
-    if git(*checkout).returncode == 0:
-        return
-    # A server may have it in no branch.
-    git("-C", str(folder), "fetch", "--quiet", "origin", revision)
-    if git(*checkout).returncode != 0:
+    here = ("-C", str(folder))
+    known = (*here, "cat-file", "-e", f"{revision}^{{commit}}")
+    if git(*known).returncode != 0:
+        # A server may have it in no branch.
+        git(*here, "fetch", "--quiet", "origin", revision)
+        if git(*known).returncode != 0:
+            raise Stop(
+                Outcome.NOT_BUILT,
+                f"{shown(source)} has no commit {revision}: say with --source which repository has it.",
+            )
+    done = git(*here, "-c", "advice.detachedHead=false", "checkout", "--quiet", "--detach", revision)
+    if done.returncode != 0:
         raise Stop(
-            Outcome.NOT_BUILT,
-            f"{shown(source)} has no commit {revision}: say with --source which repository has it.",
+            Outcome.FAILED,
+            f"the source cannot be written to {folder}: is the disk full? ({last_line(done.stderr)})",
         )
 
 
@@ -121,7 +126,9 @@ def build(tree: Path, attribute: str, link: Path, environment: dict[str, str], q
     if found:
         raise Stop(Outcome.NOT_BUILT, f"an input can no longer be had: {found[-1][0].rstrip('.')}.")
     if process.returncode != 0:
-        raise Stop(Outcome.NOT_BUILT, f"it cannot be built: {reason(lines)}.")
+        why = reason(lines)
+        refuse_full_disk("\n".join(why))
+        raise Stop(Outcome.NOT_BUILT, f"it cannot be built: {why[0].removeprefix('error: ').rstrip('.')}.")
     return link.resolve()
 
 
@@ -139,24 +146,28 @@ def nix(tree: Path) -> list[str]:
     return ["nix", "--extra-experimental-features", "nix-command flakes"]
 
 
-def reason(lines: list[str]) -> str:
-    """Why a build has failed: Nix's first error, or the last line."""
-    errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or lines or ["no reason given"])[0 if errors else -1].removeprefix("error: ").rstrip(".")
+def reason(lines: list[str]) -> list[str]:
+    """Why a build has failed: Nix's first error, and what follows it, as the end of a builder's log; or the last line."""
+    errors = list(itertools.dropwhile(lambda line: not line.startswith("error: "), lines))
+    return errors or lines[-1:] or ["no reason given"]
 
 
 def git(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Nobody is asked for a password. Raises Stop if there is no git, or it does not end."""
+    """Nobody is asked for a password. Raises Stop if there is no git, or it does not end, or says that a disk is full."""
     try:
-        return subprocess.run(
+        done = subprocess.run(
             ["git", *arguments],
-            env={**os.environ, "GIT_TERMINAL_PROMPT": "0"},
+            # In English, as it is read here.
+            env={**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             timeout=TIMEOUT,
         )
+        if done.returncode != 0:
+            refuse_full_disk(done.stderr)
+        return done
     except FileNotFoundError:
         raise Stop(Outcome.NOT_BUILT, "the source is cloned by git, which is not installed.") from None
     except subprocess.TimeoutExpired:

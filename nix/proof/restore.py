@@ -12,7 +12,7 @@ from attached import listing
 from descriptors import are_descriptors
 from images import parsed
 from media_types import BUNDLE, FILE, INPUTS, NAR
-from outcome import Outcome, Stop
+from outcome import Outcome, Stop, refuse_full_disk
 from reference import Reference
 from skopeo import Skopeo
 
@@ -91,4 +91,5 @@ def nix_store(*arguments: str, stdin: Any = subprocess.DEVNULL) -> None:
         ["nix-store", *arguments], stdin=stdin, capture_output=True, text=True, errors="replace"
     )
     if done.returncode != 0:
+        refuse_full_disk(done.stderr)
         raise Stop(Outcome.NOT_BUILT, f"Nix does not take an input: {done.stderr}")

@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from outcome import Outcome, Stop
+from outcome import Outcome, Stop, refuse_full_disk
 from skopeo_call import TIMEOUT, Reason, because, environment, message, reason_of
 
 FAILURES = {
@@ -82,7 +82,9 @@ class Skopeo:
         if done.returncode == 0:
             return done.stdout
         lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise failure(message(lines[-1]) if lines else f"skopeo ended with {done.returncode}", what)
+        words = message(lines[-1]) if lines else f"skopeo ended with {done.returncode}"
+        refuse_full_disk(words)
+        raise failure(words, what)
 
 
 def failure(words: str, what: str) -> Stop:

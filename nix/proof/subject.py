@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import rebuild
 from images import Image, Named, in_dir, in_layout
 from layers import BROKEN
-from outcome import Outcome, Stop, say
+from outcome import Outcome, Stop, refuse_full_disk, say
 from reference import read_reference
 from skopeo import Skopeo
 
@@ -72,6 +73,7 @@ class Reader:
                     content.extractall(layout, filter="data")
                     return layout
         except (OSError, *BROKEN) as error:
+            refuse_full_disk(str(error))
             raise Stop(Outcome.NO_IMAGE, f"{archive} is no archive of an image: {error}.") from None
         if "manifest.json" not in names:
             raise Stop(
@@ -84,16 +86,21 @@ class Reader:
             subprocess.Popen(
                 [sys.executable, self.converter, str(layout)],
                 stdin=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
             ) as process,
+            ThreadPoolExecutor() as pool,
         ):
             assert process.stdin
+            assert process.stderr
+            # Meanwhile: a pipe that nobody reads stops who writes to it.
+            told = pool.submit(process.stderr.read)
             whole = False
             # A converter that has ended was not given an image.
             with contextlib.suppress(OSError, *BROKEN):
-                shutil.copyfileobj(source, process.stdin)
-                process.stdin.close()
+                with process.stdin:
+                    shutil.copyfileobj(source, process.stdin)
                 whole = True
+        refuse_full_disk(told.result().decode(errors="replace"))
         if process.returncode != 0 or not whole:
             raise Stop(Outcome.NO_IMAGE, f"{archive} is no archive of an image.")
         return layout

@@ -31,7 +31,7 @@ from attached import check_attached, check_attestations
 from facts import distribution
 from images import Image, Named, in_dir, in_layout
 from layers import unpacked
-from outcome import Outcome, Stop, run, say
+from outcome import FullDisk, Outcome, Stop, run, say
 from reference import Reference, read_reference
 from restore import fetch_inputs
 from signature import signed_by
@@ -158,6 +158,8 @@ def layers_of(skopeo: Skopeo, image: Image, revision: str, folder: Path) -> list
     """The image's layers, unpacked. Raises Stop."""
     try:
         return unpacked(skopeo, image, folder / f"theirs-{image.digest[7:]}", "the image")
+    except FullDisk:
+        raise
     except Stop as stop:
         raise Stop(
             Outcome.DIFFERS, f"{differs(image, revision)} a layer cannot be unpacked: {stop}"
