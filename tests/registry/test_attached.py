@@ -114,11 +114,11 @@ def attach(layout: Path, other_registry, name: str) -> str:
     """The program that puts them beside an image; what it says."""
     code = (
         "import subprocess, sys; from pathlib import Path\n"
-        "from attach import attach; from repository import Repository\n"
+        "from attach import attach; from lists import add_all; from repository import Repository\n"
         "def copy(options, source, target):\n"
         "    command = ['skopeo', '--insecure-policy', 'copy', *options, source, target]\n"
         "    return subprocess.run(command, capture_output=True, text=True).stderr\n"
-        "attach(Path(sys.argv[1]), Repository(sys.argv[2], ['--dest-tls-verify=false'], copy))\n"
+        "add_all(attach(Path(sys.argv[1]), Repository(sys.argv[2], ['--dest-tls-verify=false'], copy)))\n"
     )
     command = [sys.executable, "-c", code, layout, f"docker://{other_registry.host}/{name}"]
     done = subprocess.run(command, env=MODULES, capture_output=True, text=True)

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from lists import Addition
 from media_types import INDEX
 from repository import Repository
 
 NAME = "org.opencontainers.image.ref.name"
 
 
-def attach(layout: Path, repository: Repository) -> None:
-    """Put what a layout holds beside the images that it is about. What is there already stays, and is not sent again.
+def attach(layout: Path, repository: Repository) -> list[Addition]:
+    """Put what a layout holds into the repository. What is there already stays, and is not sent again.
 
     Args:
         layout: of the artifacts, from ../referrers.
-        repository: has the images.
+        repository: has the images that they are about.
+
+    Returns:
+        What is to be added to the lists of what lies beside these images.
 
     Raises:
         NotCopied: it is not there.
@@ -31,8 +36,10 @@ def attach(layout: Path, repository: Repository) -> None:
     for each in descriptors(layout):
         subjects.setdefault(subject(layout, each), []).append(each)
         repository.write(f"oci:{layout}:{each['annotations'][NAME]}", f"@{each['digest']}")
-    for digest, found in subjects.items():
-        listed(found, f":{digest.replace(':', '-')}", repository)
+    return [
+        partial(listed, found, f":{digest.replace(':', '-')}", repository)
+        for digest, found in subjects.items()
+    ]
 
 
 def descriptors(layout: Path) -> list[dict[str, Any]]:
@@ -47,8 +54,8 @@ def subject(layout: Path, artifact: dict[str, Any]) -> str:
     return str(manifest["subject"]["digest"])
 
 
-def listed(artifacts: list[dict[str, Any]], tag: str, repository: Repository) -> None:
-    """Add the artifacts to the index under the tag, if they are not in it. Raises NotCopied, too, if there is no index."""
+def listed(artifacts: list[dict[str, Any]], tag: str, repository: Repository) -> bool:
+    """Add the artifacts to the index under the tag; whether one was not in it. Raises NotCopied, too, if there is no index."""
     with tempfile.TemporaryDirectory(prefix="push-") as scratch:
         folder = Path(scratch, "index")
         known = repository.index(tag, folder)
@@ -59,6 +66,7 @@ def listed(artifacts: list[dict[str, Any]], tag: str, repository: Repository) ->
             index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [*known, *new]}
             (folder / "manifest.json").write_text(json.dumps(index, separators=(",", ":")))
             repository.write(f"dir:{folder}", tag, "--multi-arch", "index-only")
+        return bool(new)
 
 
 def described(artifact: dict[str, Any]) -> dict[str, Any]:

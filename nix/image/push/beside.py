@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attach import attach
 from errors import NotCopied, PushError, Unusable
+from lists import add_all
 from media_types import INDEX
 from repository import Repository
 
@@ -36,19 +37,18 @@ def put_beside(
     # In another format it is another manifest than the one that they are about.
     artifacts = artifacts if digest == descriptor["digest"] else []
     try:
-        for each in artifacts:
-            attach(each, repository)
+        add_all([addition for each in artifacts for addition in attach(each, repository)])
     except NotCopied as error:
         sentence = f"the image is in the registry, but not what belongs beside it: {error}; --no-referrers pushes without."
         raise PushError(6, sentence) from None
     if not signer:
         return
     # It needs more than Python.
-    from sign import sign
+    from sign import signatures
 
     try:
         digests = [digest, *(members(repository, digest) if descriptor["mediaType"] == INDEX else [])]
-        sign(digests, tag, artifacts, repository, signer)
+        add_all(signatures(digests, tag, artifacts, repository, signer))
     except (NotCopied, Unusable) as error:
         raise PushError(6, f"the image is in the registry, but not all of its signatures: {error}.") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from claims import Claim, attestations, claims_in, encode, signature, tag_of
 from descriptors import are_descriptors
 from errors import NotCopied
 from keys import accepts
+from lists import Addition
 from media_types import MANIFEST, PROVENANCE
 from repository import Repository
 from signing import Signer
@@ -20,32 +22,35 @@ from signing import Signer
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
-def sign(digests: list[str], tag: str, artifacts: list[Path], repository: Repository, signer: Signer) -> None:
-    """Sign images, what lies beside them, and what that states. What the key has signed before is not signed again.
+def signatures(
+    digests: list[str], tag: str, artifacts: list[Path], repository: Repository, signer: Signer
+) -> list[Addition]:
+    """Those of images, of what lies beside them, and of what that states. What the key has signed is not signed again.
 
     Args:
         digests: of the images, and of their index.
         tag: with the colon: that by which they were pushed, which their signatures name.
         artifacts: layouts of what lies beside them, from ../referrers and inputs.py.
         repository: has it all.
-
-    Raises:
-        NotCopied: it is not there.
-        Unusable: the key is not to be had any more.
     """
     name = repository.address.removeprefix("docker://")
-    for digest in digests:
-        add([signature(f"{name}{tag}", digest)], digest, repository, signer)
+    claims = [([signature(f"{name}{tag}", digest)], digest) for digest in digests]
     for layout in artifacts:
         for each in descriptors(layout):
             # Whatever tag the image has, the artifact has none.
-            add([signature(name, each["digest"])], each["digest"], repository, signer)
+            claims.append(([signature(name, each["digest"])], each["digest"]))
             if each["artifactType"] == PROVENANCE:
-                add(attestations(layout), subject(layout, each), repository, signer)
+                claims.append((attestations(layout), subject(layout, each)))
+    return [partial(add, of_one, digest, repository, signer) for of_one, digest in claims]
 
 
-def add(claims: list[Claim], digest: str, repository: Repository, signer: Signer) -> None:
-    """Put claims of one kind about an image to those that are there, if the key's holder has not made them yet."""
+def add(claims: list[Claim], digest: str, repository: Repository, signer: Signer) -> bool:
+    """Put claims of one kind about an image to those that are there; whether the key's holder had not made one yet.
+
+    Raises:
+        NotCopied: they are not there.
+        Unusable: the key is not to be had any more.
+    """
     name = f":{tag_of(digest, claims[0].kind)}"
     with tempfile.TemporaryDirectory(prefix="push-") as scratch:
         folder = Path(scratch, "claims")
@@ -57,7 +62,7 @@ def add(claims: list[Claim], digest: str, repository: Repository, signer: Signer
         ]
         new = [claim for claim in claims if claim not in made]
         if not new:
-            return
+            return False
         folder.mkdir(exist_ok=True)
         file = folder / "manifest.json"
         layers = json.loads(file.read_text()).get("layers") if there else []
@@ -76,6 +81,7 @@ def add(claims: list[Claim], digest: str, repository: Repository, signer: Signer
         }
         file.write_bytes(encode(manifest))
         repository.write(f"dir:{folder}", name)
+        return True
 
 
 def described(folder: Path, kind: str, content: bytes) -> dict[str, Any]:
