@@ -114,7 +114,7 @@ in
 // lib.optionalAttrs (!isMac) {
   debian = check "debian" "PATH=$PATH:${pkgs.bashInteractive}/bin ${pytest "tests/debian"}";
   docs = check "docs" (pytest "tests/docs");
-  image = check "image" "IMAGE=${image} COMPRESSED=${image.entrypoint}/compressed UNTIDY=${untidy.package} LEFT_OUT=${
+  image = check "image" "IMAGE=${image} COMPRESSED=${image.entrypoint}/compressed UNTIDY=${untidy.packageWith image.environment} LEFT_OUT=${
     pkgs.writeText "left-out.json" (builtins.toJSON untidy.leftOut)
   } ${pytest "tests/image"}";
   bench = check "bench" "BENCH=${

@@ -54,12 +54,7 @@ let
     inherit (environment) packages;
   };
 
-  # The project with its fingerprint: what was collected from the same contents need not be collected again.
-  application = pkgs.runCommand "application" { } ''
-    cp -r ${project.package} $out
-    chmod -R u+w $out
-    ${project.python.pythonOnBuildForHost}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
-  '';
+  application = project.packageWith environment;
 
   etc = import ./etc.nix { inherit pkgs uid gid; };
 

@@ -2,7 +2,7 @@
 {
   pkgs,
   name,
-  # A program that writes the image to standard output.
+  # A program that writes the image to standard output; its `rest`, on a set that has it, is a command.
   stream,
 }:
 let

@@ -207,10 +207,14 @@ rec {
   # Paths of what the image leaves out of it.
   leftOut = leftOutOf "";
 
-  # Compiled for /app, where the image has it, and so without a trace of the store.
-  package = pkgs.runCommand "project" { } ''
-    cp -r ${source} $out
-    chmod -R u+w $out
-    ${python.pythonOnBuildForHost}/bin/python3 ${./compile.py} $out ${lib.escapeShellArgs leftOut}
-  '';
+  # Compiled for /app, where the image has it, and so without a trace of the store. Its fingerprint is of the environment,
+  # too: what was collected from the same contents need not be collected again.
+  packageWith =
+    environment:
+    pkgs.runCommand "project" { } ''
+      cp -r ${source} $out
+      chmod -R u+w $out
+      ${python.pythonOnBuildForHost}/bin/python3 ${./compile.py} $out ${lib.escapeShellArgs leftOut}
+      ${python.pythonOnBuildForHost}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
+    '';
 }

@@ -135,15 +135,15 @@ let
           '';
     };
 
-  # A program that writes an image, or its rest, to standard output.
+  # A program that writes an image to standard output.
   streamed =
-    name: plan: part:
+    name: plan:
     builders.public.writeTextFile {
       name = "stream-${name}";
       executable = true;
       text = ''
         #!${debian.bash}/bin/bash
-        exec ${image} stream ${plan} ${part}
+        exec ${image} stream ${plan}
       '';
     };
 
@@ -162,11 +162,11 @@ in
     let
       parts = prepare arguments;
     in
-    streamed arguments.name parts.plan ""
+    streamed arguments.name parts.plan
     // (describe arguments {
-      # Only here: layers that seldom change, each as its digest and `.gz`, and the image without them.
+      # Only here: layers that seldom change, each as its digest and `.gz`; and a command that writes the image without them.
       compressedLayers = parts.base;
-      rest = streamed "${arguments.name}-rest" parts.plan "rest";
+      rest = "${image} stream ${parts.plan} rest";
     }).passthru;
 
   # The image as a file.

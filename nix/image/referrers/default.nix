@@ -12,19 +12,21 @@
 }:
 let
   inherit (import ../../versions.nix pkgs) python;
-  project = pkgs.writeText "project.json" (
-    builtins.toJSON {
+  # The file of the derivation, and so those of all that it is built of; but nothing of it is built for that.
+  derivation = builtins.unsafeDiscardOutputDependency oci.drvPath;
+in
+pkgs.runCommand "${baseNameOf name}-referrers"
+  {
+    project = builtins.toJSON {
       inherit
         name
         revision
         source
         system
         ;
-    }
-  );
-  # The file of the derivation, and so those of all that it is built of; but nothing of it is built for that.
-  derivation = builtins.unsafeDiscardOutputDependency oci.drvPath;
-in
-pkgs.runCommand "${baseNameOf name}-referrers" { } ''
-  PYTHONPATH=${../../registry} ${python}/bin/python3 -S ${./.}/referrers.py ${oci} ${sbom} ${derivation} ${project} $out
-''
+    };
+    passAsFile = [ "project" ];
+  }
+  ''
+    PYTHONPATH=${../../registry} ${python}/bin/python3 -S ${./.}/referrers.py ${oci} ${sbom} ${derivation} $projectPath $out
+  ''
