@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import tomllib
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 from bench.conventional import application_context
 from bench.lab import BenchError, Site, run
 from bench.node import Node
-from bench.rebuild import build, checkout
+from bench.rebuild import checkout, layers
 from bench.report import Row, interleave
 
 PLAIN = "--dest-tls-verify=false"
@@ -98,11 +97,3 @@ def django_update(tree: Path, folder: Path) -> tuple[list[float], list[float]]:
     before = layers(tree, folder / "before")
     moved = sum(size for digest, size in now.items() if digest not in before)
     return [float(moved)], [float(len(content))]
-
-
-def layers(tree: Path, link: Path) -> dict[str, int]:
-    """Digests and sizes of the image's layers as a registry has them."""
-    build(tree, "oci", link)
-    (image,) = json.loads((link / "index.json").read_text())["manifests"]
-    manifest = json.loads((link / "blobs" / image["digest"].replace(":", "/")).read_text())
-    return {layer["digest"]: layer["size"] for layer in manifest["layers"]}

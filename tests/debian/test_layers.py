@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,31 @@ def test_each_path_lies_once_and_above_what_it_needs(references, layers):
 def test_a_step_that_is_not_known():
     with pytest.raises(SystemExit, match="has a step that is not known here: ..popularity_contest"):
         image.divide(PATHS, {}, [["popularity_contest"]])
+
+
+def test_a_large_folder_of_the_application_is_a_layer_of_its_own(tmp_path):
+    """So that an edit beside it does not move it; small ones lie together, for each layer takes a node time."""
+    root = tmp_path / "root"
+    for name, size in {
+        "app/photos/a.jpg": 2_000_000,
+        "app/meals/views.py": 300,
+        "app/core/views.py": 300,
+    }.items():
+        (root / name).parent.mkdir(parents=True)
+        (root / name).write_bytes(b"x" * size)
+
+    def layers(out: str) -> dict[str, list[str]]:
+        (tmp_path / out).mkdir()
+        image.top(str(root), str(tmp_path / out), "1970-01-01T00:00:01Z")
+        found = {}
+        for layer in json.loads((tmp_path / out / "layers.json").read_text()):
+            with tarfile.open(layer["tar"]) as archive:
+                found[layer["diff_id"]] = [entry.name for entry in archive if entry.isfile()]
+        return found
+
+    before = layers("before")
+    assert sorted(before.values()) == [["app/core/views.py", "app/meals/views.py"], ["app/photos/a.jpg"]]
+    (root / "app/meals/views.py").write_text("edited")
+    assert list(before.keys() & layers("after").keys()) == [
+        digest for digest, files in before.items() if files == ["app/photos/a.jpg"]
+    ]

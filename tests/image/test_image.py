@@ -134,16 +134,6 @@ def test_what_changes_together_lies_together(image):
     assert found == list(range(len(image.below)))
 
 
-def test_folders_of_the_application_are_layers_of_their_own(image):
-    """So that an edit of a view changes one thousandth of the image at most."""
-    if len(image.top) == 1:
-        pytest.skip("this package set makes one layer of all that is not a store path")
-    whole = sum(entry.size for layer in image.layers for entry in layer)
-    for name in ("app/core/views.py", "app/meals/views.py"):
-        layer = next(layer for layer in image.top if name in [path_of(entry) for entry in layer])
-        assert sum(512 + -(-entry.size // 512) * 512 for entry in layer) < whole / 1000, name
-
-
 def test_folders_are_the_same_in_every_layer(image):
     """An engine takes owner and mode from the uppermost layer that has the folder."""
     seen = {}

@@ -30,9 +30,9 @@ from typing import Any, BinaryIO
 BLOCK = 512
 # Compresses three times as fast as 9, for one part in a hundred of the size.
 LEVEL = 6
-# The top layer is cut at folders of the application, those with so many bytes in an archive, and so many of them at most:
-# each layer takes a node time to pull, however small.
-APPLICATION, LARGE, MOST = "app", 16384, 4
+# The top layer is cut at folders of the application, those with so many bytes in an archive, and so many of them at most. A
+# node takes as long for one more layer as for a megabyte in another.
+APPLICATION, LARGE, MOST = "app", 1 << 20, 4
 
 
 def link(package: str, root: str) -> None:
