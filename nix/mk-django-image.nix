@@ -25,6 +25,9 @@
   # Names of packages that are the package set's, whatever version the lock says: those that are better compiled against
   # the set's own libraries, such as psycopg2.
   fromPackageSet ? [ ],
+  # The languages, as in LANGUAGES (`[ "de" "pt-br" ]`), into which packages of the lock stay translated, besides English. The
+  # default is all that they have.
+  languages ? null,
   # Libraries that compiled wheels load beyond what all wheels may take for granted, and source distributions are compiled
   # with beyond the usual ones (nix/python/package.nix lists these): a function from the package set to a list. On the Debian set, `nixw add --debian PACKAGE` does it.
   libraries ? (_: [ ]),
@@ -86,6 +89,7 @@ let
       groups
       extras
       fromPackageSet
+      languages
       libraries
       buildSystems
       ;

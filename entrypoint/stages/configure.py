@@ -113,10 +113,10 @@ def _django_problems(configuration: Configuration, skip: bool) -> list[str]:
         return [
             f"The apps or the logging of {configuration.settings_module} cannot be loaded: {describe(error)}."
         ]
-    from .. import database
+    from .. import database, language
     from . import collect
 
-    found = database.problems(configuration.migrate_databases)
+    found = database.problems(configuration.migrate_databases) + language.problems()
     if configuration.run_collectstatic:
         found += collect.problems()
     return found

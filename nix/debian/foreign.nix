@@ -22,6 +22,7 @@
   buildInputs ? [ ],
   build-system ? [ ],
   preBuild ? "",
+  postFixup ? "",
   dependencies ? [ ],
   optional-dependencies ? { },
   passthru ? { },
@@ -76,6 +77,7 @@ let
         [ -z "$(command -v autoPatchelf)" ] || autoPatchelf $out
         [ -e $out/nix-support/missing-foreign-libraries ] ||
           $python ${./linking.py} "$name" $out/${sitePackages} ${interpreter.interpreter}
+        ${postFixup}
         ${compile "$out/${sitePackages}"}
       '';
 in

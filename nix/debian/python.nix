@@ -134,6 +134,8 @@ let
       format ? null,
       build-system ? [ ],
       preBuild ? "",
+      # Here before it is byte-compiled.
+      postFixup ? "",
       nativeBuildInputs ? [ ],
       buildInputs ? [ ],
       dependencies ? [ ],
@@ -185,6 +187,7 @@ let
         for input in ${toString hooks}; do . $input/nix-support/setup-hook; done
         [ -z "$(command -v autoPatchelf)" ] || autoPatchelf $out
         [ -e $out/nix-support/missing-libraries ] || $python ${./load.py} "$name" $out/${sitePackages}
+        ${postFixup}
         ${compile "$out/${sitePackages}"}
       '';
 

@@ -4,6 +4,7 @@
   # As in ../mk-django-image.nix.
   src,
   fromPackageSet ? [ ],
+  languages ? null,
 }:
 let
   inherit (pkgs) lib;
@@ -14,7 +15,12 @@ in
 {
   # The project's environment and the tests' packages.
   environment = import ../python {
-    inherit pkgs project fromPackageSet;
+    inherit
+      pkgs
+      project
+      fromPackageSet
+      languages
+      ;
     inherit (project) python;
     groups = null;
     extras = [ ];

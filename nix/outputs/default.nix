@@ -15,13 +15,15 @@ let
 
   # psycopg2 is compiled against the set's libpq: docs/decisions.md.
   fromPackageSet = [ "psycopg2" ];
+  # Nobody chooses another: there is no LocaleMiddleware.
+  languages = [ "en" ];
 
   imageFrom =
     pkgs:
     import ../mk-django-image.nix {
       inherit pkgs;
       src = ../../backend;
-      inherit fromPackageSet;
+      inherit fromPackageSet languages;
       localEnv = {
         HTTPS_ONLY = "0";
         CORS_ALLOWED_ORIGINS = "@origin@";
@@ -53,7 +55,7 @@ let
   development = import ../development {
     inherit pkgs;
     src = ../../backend;
-    inherit fromPackageSet;
+    inherit fromPackageSet languages;
   };
 in
 {

@@ -8,6 +8,7 @@
   groups,
   extras,
   fromPackageSet,
+  languages,
   libraries,
   buildSystems,
   extraPackages,
@@ -40,6 +41,7 @@ let
     inherit
       pkgs
       python
+      languages
       libraries
       lock
       ;
@@ -83,7 +85,9 @@ let
   extra = extraPackages python.pkgs;
   packages =
     if lock == null then
-      lib.concatMap (import ./select.nix { inherit lib python system; }) project.metadata.dependencies
+      lib.throwIf (languages != null)
+        "`languages` is about packages that a lock names, and the project has none: make one (`uv lock`, or `nixw lock --from requirements.txt`), or take `languages` away."
+        lib.concatMap (import ./select.nix { inherit lib python system; }) project.metadata.dependencies
       ++ extra
     else
       locked ++ besides (map fromSet fromPackageSet ++ extra);

@@ -5,6 +5,7 @@
   # The Python that it is for.
   python,
   # ../mk-django-image.nix's.
+  languages,
   libraries,
   # What builds those for which no lock says it: a list of the package set's Python packages.
   buildSystems,
@@ -84,6 +85,7 @@ let
     pkgs = pkgs.buildPackages;
     python = python.pythonOnBuildForHost;
     inherit libraries buildSystems lock;
+    languages = null;
   };
 
   build =
@@ -114,6 +116,9 @@ let
               };
           inherit builtWith;
         };
+      }
+      // lib.optionalAttrs (languages != null) {
+        postFixup = "${python.pythonOnBuildForHost.interpreter} ${./languages.py} $out/${python.sitePackages} ${lib.escapeShellArgs languages}";
       }
       // lib.optionalAttrs (!isPure) (compiled isWheel)
       // lib.optionalAttrs (isLinux && isWithoutC package) withLibpq

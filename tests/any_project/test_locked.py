@@ -325,6 +325,36 @@ def test_a_package_of_the_set_in_the_place_of_the_locks(project):
     assert found["psycopg2"].startswith("2.")
 
 
+def translated(*languages: str, folder: str = "locale") -> dict[str, str]:
+    """Modules of a package that stand for its translations, and for its formats."""
+    return {
+        f"{folder}/{language}/{file}": ""
+        for language in languages
+        for file in ("LC_MESSAGES/django", "formats")
+    }
+
+
+def test_packages_keep_the_translations_that_are_asked_for(project):
+    """And English; and of a country's language that of all countries, to which Django falls back."""
+    every = ("en", "en_GB", "de", "pt", "pt_BR", "zh_Hans", "fr")
+    project.lock_new("django", "9", __init__="", **translated(*every, folder="conf/locale"))
+    project.lock_new("greeting", "1", __init__="", **translated(*every), **{"i18n/fr": ""})
+    project.write({"flake.nix": FLAKE % 'languages = [ "de" "pt-br" "zh-hans" ];'})
+    (site,) = project.build("environment").glob("lib/python3*/site-packages")
+    for folder in (site / "django/conf/locale", site / "greeting/locale"):
+        assert {path.name for path in folder.iterdir()} == {"en", "de", "pt", "pt_BR", "zh_Hans"}
+        assert (folder / "pt_BR/formats.py").is_file()
+    assert (site / "greeting/i18n/fr.py").is_file()
+
+
+def test_a_misspelt_language_is_refused(project):
+    project.lock_new("django", "9", __init__="", **translated("en", "de", folder="conf/locale"))
+    project.write({"flake.nix": FLAKE % 'languages = [ "de" "ger" ];'})
+    refused = project.nixw("build", ".#image.environment", "--no-link")
+    assert refused.returncode == 1
+    assert "`languages` names ger, into which Django is not translated" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -100,6 +100,11 @@ def test_a_project_that_has_everything(evaluate):
         ),
         (
             {},
+            f'{SETTINGS} languages = [ "de" ];',
+            "`languages` is about packages that a lock names, and the project has none: make one",
+        ),
+        (
+            {},
             "",
             (
                 "has no settings module config.settings.production: say with `settingsModule` which one it is"

@@ -114,6 +114,11 @@ def test_a_settings_module_that_does_not_exist(boot, project, module, sentence):
         ("DATABASES['default']['ENGINE'] = 'no.such.engine'", "'no.such.engine' isn't an available database"),
         ("DATABASES['default']['NAME'] = ''", "Please supply the NAME"),
         ("STATIC_ROOT = None", "STATIC_ROOT is not set"),
+        # The tests' Django has English only, as the image's.
+        (
+            "LANGUAGE_CODE = 'de'",
+            "LANGUAGE_CODE is 'de', and Django's translations into that language are not",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used(boot, project, code, sentence):

@@ -134,6 +134,11 @@ def test_what_changes_together_lies_together(image):
     assert found == list(range(len(image.below)))
 
 
+def test_translations_that_the_project_does_not_offer_are_left_out(image):
+    places = [name.split("/") for name in image.tree if "/locale/" in name]
+    assert {parts[-2] for parts in places if parts[-1] == "LC_MESSAGES"} == {"en"}
+
+
 def test_folders_are_the_same_in_every_layer(image):
     """An engine takes owner and mode from the uppermost layer that has the folder."""
     seen = {}
