@@ -185,8 +185,9 @@ let
               doCheck ? false,
               checkPhase ? "",
               postInstall ? "",
+              postFixup ? "",
             }:
-            package "${pname}-${version}" ([ "${src}" preBuild postInstall ] ++ build-system ++ dependencies ++ nativeBuildInputs ++ buildInputs) (
+            package "${pname}-${version}" ([ "${src}" preBuild postInstall postFixup ] ++ build-system ++ dependencies ++ nativeBuildInputs ++ buildInputs) (
               {
                 inherit pname version;
                 pythonModule = true;
