@@ -197,6 +197,25 @@ def test_the_other_architecture_is_fetched_only_if_it_is_asked_for(start, tmp_pa
     assert ("--other" in seeding) is asked
 
 
+@pytest.mark.parametrize("folder", ["venv/bin", "pyenv/shims"])
+def test_the_systems_python_where_another_comes_first(start, tmp_path, folder):
+    """That of `uv venv` has no pip, and what apt installs is not for it."""
+    calls, machine = tmp_path / "calls", tmp_path / "bin"
+    theirs = tmp_path / folder / "python3"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text(f"#!{SHELL}\nexit 4\n")  # no pip
+    theirs.chmod(0o755)
+    process = start(
+        {"python3": f'echo "$*" >> {calls}', "apt-get": ""},
+        "build",
+        PATH=f"{theirs.parent}:{machine}",
+        VIRTUAL_ENV=str(tmp_path / "venv"),
+    )
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    assert "/seed.py" in calls.read_text()
+
+
 def test_architectures_that_are_none(start):
     process = start({"apt-get": ""}, "build", ".#image", NIXW_ARCHITECTURES="riscv")
     _, said = process.communicate(timeout=60)
