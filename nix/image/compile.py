@@ -7,9 +7,11 @@ builds to itself.
 
 from __future__ import annotations
 
+import compileall
+import contextlib
+import io
 import json
-import os
-import subprocess
+import py_compile
 import sys
 
 # Nix's levels, both of which it shows without being asked.
@@ -21,20 +23,17 @@ def main() -> None:
     if left_out:
         show(NOTICE, f"The image leaves out of the project: {', '.join(left_out)}.")
     # Python compares hashes, since times say nothing here: a file that is mounted over one of these counts.
-    options = ["-q", "--invalidation-mode", "checked-hash", "-s", folder, "-p", "/app", folder]
-    compiling = subprocess.run(
-        [sys.executable, "-m", "compileall", *options],
-        env=os.environ | {"PYTHONHASHSEED": "0"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    )
-    print(compiling.stdout, end="")
-    if compiling.returncode:
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        compiled = compileall.compile_dir(
+            folder, quiet=1, stripdir=folder, prependdir="/app", invalidation_mode=mode
+        )
+    print(said.getvalue(), end="")
+    if not compiled:
         show(
             WARNING,
-            f"These files of the project cannot be compiled, and are in the image as they are:\n{compiling.stdout}",
+            f"These files of the project cannot be compiled, and are in the image as they are:\n{said.getvalue()}",
         )
 
 

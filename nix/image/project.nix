@@ -214,7 +214,7 @@ rec {
     pkgs.runCommand "project" { } ''
       cp -r ${source} $out
       chmod -R u+w $out
-      ${python.pythonOnBuildForHost}/bin/python3 ${./compile.py} $out ${lib.escapeShellArgs leftOut}
+      PYTHONHASHSEED=0 ${python.pythonOnBuildForHost}/bin/python3 ${./compile.py} $out ${lib.escapeShellArgs leftOut}
       ${python.pythonOnBuildForHost}/bin/python3 ${./fingerprint.py} $out ${builtins.hashString "sha256" (builtins.unsafeDiscardStringContext "${environment}")}
     '';
 }

@@ -66,7 +66,12 @@ def test_a_large_folder_of_the_application_is_a_layer_of_its_own(tmp_path):
 
     def layers(out: str) -> dict[str, list[str]]:
         (tmp_path / out).mkdir()
-        image.top(str(root), str(tmp_path / out), "1970-01-01T00:00:01Z")
+        names = ["."] + [path.relative_to(root).as_posix() for path in root.rglob("*")]
+        (tmp_path / "names").write_text("\0".join(names))
+        (tmp_path / "owners").write_text("0 0 755\n" * len(names))
+        image.top(
+            *(str(tmp_path / name) for name in ("root", "names", "owners", out)), "1970-01-01T00:00:01Z"
+        )
         found = {}
         for layer in json.loads((tmp_path / out / "layers.json").read_text()):
             with tarfile.open(layer["tar"]) as archive:

@@ -4,7 +4,7 @@ Specification: "Docker Image Specification v1.2" (moby/docker-image-spec): manif
 archive a layer. Everything here depends on its arguments alone, not on clock, user, inode or directory order.
 
 usage: image.py link PACKAGE ROOT
-       image.py top ROOT OUT MTIME
+       image.py top ROOT NAMES OWNERS OUT MTIME
        image.py layers GRAPH ROOTS PIPELINE OUT MTIME UID GID UNAME GNAME
        image.py plan BASE GRAPH CUSTOM CONFIG OUT NAME TAG ARCHITECTURE CREATED MTIME UID GID UNAME GNAME STORE_PATHS
        image.py stream PLAN [rest]
@@ -19,7 +19,6 @@ import hashlib
 import io
 import json
 import os
-import stat
 import sys
 import tarfile
 import zlib
@@ -46,11 +45,18 @@ def link(package: str, root: str) -> None:
                 place.symlink_to(os.path.join(folder, name))
 
 
-def top(root: str, out: str, mtime: str) -> None:
-    """Archive a directory tree with the owners and modes it has, as several layers: $out/layers.json tells which.
+def top(root: str, names: str, owners: str, out: str, mtime: str) -> None:
+    """Archive a directory tree as several layers: $out/layers.json tells which.
 
-    Large folders get layers of their own, so that a change in one of them leaves the others as they are.
+    Large folders get layers of their own, so that a change in one of them leaves the others as they are. Owners and modes
+    are those of the files that are given: what `find -print0` wrote in the tree, and for each name a line "UID GID MODE".
     """
+    facts = {
+        Path(root, os.fsdecode(name)): line.split()
+        for name, line in zip(
+            Path(names).read_bytes().split(b"\0"), Path(owners).read_text().splitlines(), strict=False
+        )
+    }
     groups: dict[str, list[Path]] = {}
     tree = [path for path in walk(Path(root)) if path != Path(root)]
     for path in tree:
@@ -71,10 +77,9 @@ def top(root: str, out: str, mtime: str) -> None:
         }
         with layer.open("wb") as file, tar(file) as archive:
             for path in sorted(parents) + paths:
-                status = os.lstat(path)
-                owner = (status.st_uid, status.st_gid, "", "")
+                uid, gid, mode = facts[path]
                 name = path.relative_to(root).as_posix()
-                add(archive, path, name, seconds(mtime), stat.S_IMODE(status.st_mode), owner)
+                add(archive, path, name, seconds(mtime), int(mode, 8), (int(uid), int(gid), "", ""))
         digest = hashlib.sha256(layer.read_bytes()).hexdigest()
         plan.append({"diff_id": digest, "size": layer.stat().st_size, "tar": str(layer)})
     Path(out, "layers.json").write_text(json.dumps(plan))
