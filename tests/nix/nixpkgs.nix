@@ -209,6 +209,8 @@ in
 
   runCommand =
     name: environment: command:
+    # It does nothing on a set whose `config.structuredAttrsByDefault` is true.
+    assert !(environment ? passAsFile);
     package name [
       command
       (builtins.toJSON (removeAttrs environment [ "meta" ]))

@@ -99,7 +99,6 @@ def make_referrers(
     (folder / "sbom").write_bytes(sbom)
     (folder / "drv").write_text(derivation)
     project = {"name": "small", "revision": revision, "source": None, "system": "x86_64-linux"}
-    (folder / "project").write_text(json.dumps(project))
     command = [
         sys.executable,
         ROOT / "nix/image/referrers/referrers.py",
@@ -107,7 +106,7 @@ def make_referrers(
         folder / "sbom",
         folder / "drv",
     ]
-    subprocess.run([*command, folder / "project", out], check=True, env=MODULES)
+    subprocess.run([*command, json.dumps(project), out], check=True, env=MODULES)
 
 
 def attach(layout: Path, other_registry, name: str) -> str:

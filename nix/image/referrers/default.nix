@@ -11,22 +11,19 @@
   system,
 }:
 let
+  inherit (pkgs) lib;
   inherit (import ../../versions.nix pkgs) python;
+  project = builtins.toJSON {
+    inherit
+      name
+      revision
+      source
+      system
+      ;
+  };
   # The file of the derivation, and so those of all that it is built of; but nothing of it is built for that.
   derivation = builtins.unsafeDiscardOutputDependency oci.drvPath;
 in
-pkgs.runCommand "${baseNameOf name}-referrers"
-  {
-    project = builtins.toJSON {
-      inherit
-        name
-        revision
-        source
-        system
-        ;
-    };
-    passAsFile = [ "project" ];
-  }
-  ''
-    PYTHONPATH=${../../registry} ${python}/bin/python3 -S ${./.}/referrers.py ${oci} ${sbom} ${derivation} $projectPath $out
-  ''
+pkgs.runCommand "${baseNameOf name}-referrers" { } ''
+  PYTHONPATH=${../../registry} ${python}/bin/python3 -S ${./.}/referrers.py ${oci} ${sbom} ${derivation} ${lib.escapeShellArg project} $out
+''

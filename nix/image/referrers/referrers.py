@@ -20,7 +20,7 @@ from provenance import PREDICATE, statement
 
 
 def main(layout: str, sbom: str, derivation: str, project: str, out: str) -> None:
-    described = json.loads(Path(project).read_text())
+    described = json.loads(project)
     (image,) = json.loads(Path(layout, "index.json").read_text())["manifests"]
     subject = {key: image[key] for key in ("mediaType", "digest", "size")}
     provenance = statement(described, image["digest"], Path(derivation))
