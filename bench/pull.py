@@ -53,8 +53,11 @@ def measure(lab: Lab, push: Path, times: int) -> tuple[list[Row], list[Bars]]:
             site = lab.site("pull")
             boot(lab.entrypoint, site)  # now its database is up to date
             Path(lab.cluster.host).chmod(0o755)  # a container's user is another one than the server's
-            arrivals = arrive(fill(registry, another, builder, lab, push, folder), folder, site, times)
-            rows = [*rows_of(arrivals), *delivery.rows(folder, builder, registry.host, site, times)]
+            references = fill(registry, another, builder, lab, push, folder)
+            packed = Row("zstd-bytes", "layers in a registry, zstd", LAYERS, "22 MB", "B")
+            packed.ours, packed.theirs = [another.size("ours", "zstd")], [registry.size("conventional", "1")]
+            arrivals = arrive(references, folder, site, times)
+            rows = [*rows_of(arrivals), packed, *delivery.rows(folder, builder, registry.host, site, times)]
             return rows, [bars_of(arrivals)]
     except (BenchError, OSError) as error:
         return [Row("pull", "pull and first 200", LAYERS, "0.50", "s", not_measured=str(error))], []

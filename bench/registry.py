@@ -81,3 +81,9 @@ class Registry:
         """The digests that it stores under a name, by tag."""
         folder = self.folder / "storage/docker/registry/v2/repositories" / name / "_manifests/tags"
         return {tag.name: (tag / "current/link").read_text() for tag in folder.iterdir()}
+
+    def size(self, name: str, tag: str) -> int:
+        """Bytes of the layers of an image that it stores."""
+        digest = self.tags(name)[tag].removeprefix("sha256:")
+        blob = self.folder / "storage/docker/registry/v2/blobs/sha256" / digest[:2] / digest / "data"
+        return sum(layer["size"] for layer in json.loads(blob.read_text())["layers"])
