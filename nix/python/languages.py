@@ -2,7 +2,8 @@
 
 A translation is a folder LOCALE/LC_MESSAGES in a folder `locale` (Django's documentation, "How Django discovers
 translations"); Django has the formats of dates and numbers beside it. A LANGUAGE is written as in LANGUAGES, such as pt-br;
-of it, pt stays too, to which Django falls back. English always stays: it is what there is to translate.
+of it, pt stays too, to which Django falls back; and where a package has German for Germany alone, de is that. English always
+stays: it is what there is to translate.
 """
 
 import shutil
@@ -17,11 +18,19 @@ def main(folder: str, *languages: str) -> None:
         if place.is_dir() and place.parent.parent.name == "locale"
     }
     refuse_unknown(languages, {form(place.name) for place in places if place.match("django/conf/locale/*")})
-    kept = {"en", *map(form, languages)}
-    kept |= {language.partition("_")[0] for language in kept}
+    asked = {"en", *map(form, languages)}
+    kept = asked | {language.partition("_")[0] for language in asked}
+    # Those of one country that stand for all, as there is no other.
+    kept_for_all = [place for place in places if alone(place) in asked]
     for place in places:
-        if form(place.name) not in kept:
+        if form(place.name) not in kept and place not in kept_for_all:
             shutil.rmtree(place)
+
+
+def alone(place: Path) -> str:
+    """The language of a translation for one country, if its package has none for all; else ""."""
+    language = place.name.partition("_")[0]
+    return "" if (place.parent / language).exists() else language
 
 
 def refuse_unknown(languages: tuple[str, ...], known: set[str]) -> None:

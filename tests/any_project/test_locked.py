@@ -339,12 +339,14 @@ def test_packages_keep_the_translations_that_are_asked_for(project):
     every = ("en", "en_GB", "de", "pt", "pt_BR", "zh_Hans", "fr")
     project.lock_new("django", "9", __init__="", **translated(*every, folder="conf/locale"))
     project.lock_new("greeting", "1", __init__="", **translated(*every), **{"i18n/fr": ""})
+    project.lock_new("human", "1", __init__="", **translated("de_DE", "fr_FR", "zh_CN"))
     project.write({"flake.nix": FLAKE % 'languages = [ "de" "pt-br" "zh-hans" ];'})
     (site,) = project.build("environment").glob("lib/python3*/site-packages")
     for folder in (site / "django/conf/locale", site / "greeting/locale"):
         assert {path.name for path in folder.iterdir()} == {"en", "de", "pt", "pt_BR", "zh_Hans"}
         assert (folder / "pt_BR/formats.py").is_file()
     assert (site / "greeting/i18n/fr.py").is_file()
+    assert [path.name for path in (site / "human/locale").iterdir()] == ["de_DE"]
 
 
 def test_a_misspelt_language_is_refused(project):
