@@ -77,10 +77,14 @@ class Engine:
 
     def answers(self) -> bool:
         assert self._process
-        assert self._process.poll() is None, self.log.read_text(errors="replace")[-3000:]
+        assert self._process.poll() is None, self.said()
         with contextlib.suppress(CommandError):
             return bool(self.docker("info", "--format", "{{.ID}}"))
         return False
+
+    def said(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-6000:]
 
     def stop(self) -> None:
         """As a machine's own service manager does: SIGTERM, and wait."""

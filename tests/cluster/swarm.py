@@ -69,7 +69,11 @@ class Swarm:
 
     def until_converged(self, image: str) -> None:
         """Two healthy replicas of this image, no other, and the proxy passes requests on."""
-        until(lambda: self.healthy() == [image, image], f"two replicas of {image}; {self.tasks()}")
+        try:
+            until(lambda: self.healthy() == [image, image], f"two replicas of {image}")
+        except AssertionError as error:
+            containers = self.engine.docker("ps", "--all")
+            raise AssertionError(f"{error}:\n{self.tasks()}\n{containers}\n{self.engine.said()}") from None
         until(self.answers, "an answer through the proxy")
 
     def answers(self) -> bool:
